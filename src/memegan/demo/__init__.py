@@ -1,0 +1,1 @@
+"""A world that draws itself, and the community server that serves it."""

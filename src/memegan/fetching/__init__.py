@@ -1,0 +1,1 @@
+"""The engine that downloads: safety, limits, retries, store."""

@@ -1,0 +1,1 @@
+"""Decode, validate, deduplicate, select, resize."""

@@ -1,0 +1,1 @@
+"""Generators, discriminators and blocks that variants share."""

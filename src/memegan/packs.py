@@ -1,0 +1,200 @@
+"""Packs: uncompressed tar files of many pictures, addressed by offset, the same bytes each time.
+
+DVC pays by the number of files in each push, pull and checkout, so thousands of pictures lie in
+a few packs. Any `tar` lists and unpacks them; we read a member by its offset alone.
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import BinaryIO, Protocol
+
+from memegan.errors import DataError
+
+PACK_BYTES = 50_000_000  # 10-50 MB: few files, and one changed picture re-sends only so much
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a member's bytes lie; `pack` is relative to the project, with forward slashes."""
+
+    pack: str
+    member: str
+    offset: int
+    bytes: int
+
+
+class Placed(Protocol):
+    """Any row with the four columns of a place."""
+
+    @property
+    def pack(self) -> str: ...
+    @property
+    def member(self) -> str: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+def member_name(data: bytes, extension: str) -> str:
+    """Name a member by what it holds, for example '9f86...0a08.png'."""
+    return f"{hashlib.sha256(data).hexdigest()}.{extension}"
+
+
+def write_series(
+    folder: Path, series: str, members: Iterable[tuple[str, bytes]], limit_bytes: int = PACK_BYTES
+) -> list[Place]:
+    """Write members in their order into `series`-0000.tar, -0001.tar, ...
+
+    A pack is closed before it would pass `limit_bytes`; a larger member has one of its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    places: list[Place] = []
+    with ExitStack() as stack:
+        number, pack, used = -1, None, 0
+        for name, data in members:
+            if pack is None or used + len(data) > limit_bytes:
+                number, used = number + 1, 0
+                pack = stack.enter_context(_Pack(folder / f"{series}-{number:04d}.tar"))
+            places.append(pack.add(name, data))
+            used += len(data)
+    return places
+
+
+class HashedPacks:
+    """Packs by the first hex digits of the members' names, so a new picture rewrites one pack.
+
+    Members are collected in a temporary file (memory holds only their names) and sorted when the
+    block ends; the order in which they were added does not change a byte.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int = PACK_BYTES) -> None:
+        self.folder, self.limit_bytes = folder, limit_bytes
+        self.places: dict[str, Place] = {}
+        self._found: dict[str, tuple[int, int]] = {}
+        self._end = 0
+
+    def __enter__(self) -> "HashedPacks":
+        self._spool: BinaryIO = TemporaryFile()  # closed in __exit__
+        return self
+
+    def add(self, member: str, data: bytes) -> None:
+        """Take one member; a name that is there already holds the same bytes."""
+        if member not in self._found:
+            self._found[member] = (self._end, len(data))
+            self._spool.write(data)
+            self._end += len(data)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._write()
+        finally:
+            self._spool.close()
+
+    def _write(self) -> None:
+        digits = 0
+        while self._end / 16**digits > self.limit_bytes:
+            digits += 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shards: dict[str, list[str]] = {}
+        for member in sorted(self._found):
+            shards.setdefault(member[:digits] or "all", []).append(member)
+        for shard, members in shards.items():
+            with _Pack(self.folder / f"{shard}.tar") as pack:
+                for member in members:
+                    offset, size = self._found[member]
+                    self._spool.seek(offset)
+                    self.places[member] = pack.add(member, self._spool.read(size))
+
+
+class PackReader:
+    """Reads members by place; keeps each pack open until the block ends."""
+
+    def __init__(self, root: Path = Path()) -> None:
+        self.root = root
+        self._open: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> "PackReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def read(self, place: Placed) -> bytes:
+        """Return the bytes of one member.
+
+        Raises:
+            DataError: there is no such pack, or it ends before the member does.
+        """
+        if place.pack not in self._open:
+            try:
+                self._open[place.pack] = (self.root / place.pack).open("rb")
+            except OSError as error:
+                raise DataError(
+                    f"the pack cannot be read: {error.strerror}",
+                    where=place.pack,
+                    fix="run: dvc checkout, dvc pull, or dvc repro",
+                ) from None
+        file = self._open[place.pack]
+        file.seek(place.offset)
+        data = file.read(place.bytes)
+        if len(data) != place.bytes:
+            raise DataError(
+                f"the pack ends inside {place.member}",
+                where=place.pack,
+                fix="remove it, then run: dvc checkout (or dvc repro)",
+            )
+        return data
+
+
+def members(pack: Path) -> Iterator[Place]:
+    """List what a pack holds, in its order."""
+    with tarfile.open(pack, "r:") as tar:
+        for info in tar:
+            yield Place(pack.as_posix(), info.name, info.offset_data, info.size)
+
+
+class _Pack:
+    """One tar file, written beside its name and renamed when the block ends without an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.part = path, path.with_name(path.name + ".part")
+
+    def __enter__(self) -> "_Pack":
+        self.file = self.part.open("wb")
+        return self
+
+    def add(self, member: str, data: bytes) -> Place:
+        """Write a header without times or owners, the data, and the padding."""
+        info = tarfile.TarInfo(member)
+        info.size = len(data)
+        self.file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        offset = self.file.tell()
+        self.file.write(data)
+        self.file.write(b"\0" * (-len(data) % _BLOCK))
+        return Place(self.path.as_posix(), member, offset, len(data))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        with self.file:
+            if kind is None:
+                self.file.write(b"\0" * 2 * _BLOCK)
+        if kind is None:
+            self.part.replace(self.path)
+        else:
+            self.part.unlink()

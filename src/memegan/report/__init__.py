@@ -1,0 +1,1 @@
+"""The offline page, cards and leaderboard."""

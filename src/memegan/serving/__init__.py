@@ -1,0 +1,1 @@
+"""Telegram bot and web page around an exported model."""

@@ -1,0 +1,1 @@
+"""The one loop, checkpoints, stopping, schedules, EMA, alarms."""

@@ -1,0 +1,1 @@
+"""Videos to frames: time stamps and shots."""
