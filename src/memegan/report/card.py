@@ -1,0 +1,167 @@
+"""The data card and its Croissant description: what is in the manifest and what was left out."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from memegan.manifest import SPLITS, ManifestParams
+from memegan.records import Row
+from memegan.tables import columns
+
+
+def card(
+    rows: Sequence[Row],
+    p: ManifestParams,
+    moved: int,
+    warnings: Sequence[str],
+    drops: Sequence[tuple[str, str, int]],
+) -> str:
+    """Return data/card.md: counts, split, licences, what was dropped and why.
+
+    Args:
+        drops: (stage, reason, count) of everything that did not come through.
+    """
+    sizes = sorted({(row.width_px, row.height_px) for row in rows})
+    lines = [
+        "# Data card",
+        "",
+        f"{len(rows)} pictures of {sizes[0][0]}x{sizes[0][1]} to {sizes[-1][0]}x{sizes[-1][1]} px.",
+        f"{len({row.group for row in rows})} groups by {', '.join(p.group_by)}, seed {p.seed}.",
+        f"{moved} rows changed their side when later rows joined their groups.",
+        *(f"\nWarning: {warning}." for warning in warnings),
+        "",
+        "## Rows by domain and split",
+        "",
+        *_table(
+            ("domain", *SPLITS, "groups"),
+            (
+                (
+                    domain,
+                    *(sum(r.split == s for r in rows if r.domain == domain) for s in SPLITS),
+                    len({r.group for r in rows if r.domain == domain}),
+                )
+                for domain in sorted({row.domain for row in rows})
+            ),
+        ),
+        "",
+        "## Where they come from",
+        "",
+        *_table(
+            ("source", "community", "domain", "licence", "rows"),
+            (
+                (*key, count)
+                for key, count in sorted(
+                    Counter((r.source, r.community, r.domain, r.licence) for r in rows).items()
+                )
+            ),
+        ),
+        "",
+        "## What was left out",
+        "",
+        *_table(("stage", "reason", "count"), drops),
+    ]
+    if credits := sorted({row.credit for row in rows if row.credit}):
+        lines += ["", "## Credits", "", *(f"- {credit}" for credit in credits)]
+    lines += [
+        "",
+        "## Rights",
+        "",
+        "Pictures of communities belong to their authors; this set is for training on the machine "
+        "that made it and is not for redistribution unless the licence column allows it. To have "
+        "something removed: `memegan takedown URL`, then `dvc repro`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def croissant(rows: Sequence[Row], manifest_sha256: str, manifest: Path) -> str:
+    """Return data/croissant.json: the manifest as a Croissant 1.1 record set (ML Commons)."""
+    kinds = {int: "sc:Integer", float: "sc:Float", str: "sc:Text", bool: "sc:Boolean"}
+    extra = sorted({name for row in rows for name in row.extra})
+    fields = [(c.name, kinds[c.base], c.doc) for c in columns(Row)]
+    fields += [(name, "sc:Text", "column of a source") for name in extra]
+    about = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": "memegan",
+        "description": f"{len(rows)} pictures with their origin, group and side of the split.",
+        "license": sorted({row.licence for row in rows if row.licence}) or ["unknown"],
+        "url": "https://memegan.invalid/dataset",
+        "version": "1.0.0",
+        "datePublished": max(row.fetched_at for row in rows),
+        "creator": {"@type": "sc:Organization", "name": "whoever ran this pipeline"},
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": "manifest",
+                "name": manifest.name,
+                "contentUrl": manifest.name,
+                "encodingFormat": "text/csv",
+                "sha256": manifest_sha256,
+            }
+        ],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "images",
+                "name": "images",
+                "key": {"@id": "images/id"},
+                "field": [
+                    {
+                        "@type": "cr:Field",
+                        "@id": f"images/{name}",
+                        "name": name,
+                        "description": doc,
+                        "dataType": kind,
+                        "source": {"fileObject": {"@id": "manifest"}, "extract": {"column": name}},
+                    }
+                    for name, kind, doc in fields
+                ],
+            }
+        ],
+    }
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
+
+
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
