@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # DVC's copies run their own
+sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
 
 from memegan.errors import DataError
 from memegan.manifest import ManifestParams, build
