@@ -97,7 +97,7 @@ def _photo(what: Scene, side: int) -> Image.Image:
     rows = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
     sky = np.asarray(what.palette.sky.photo, np.float32)
     pixels = np.broadcast_to(sky * (0.82 + 0.36 * rows), (side, side, 3)).copy()
-    pixels += 255 * what.palette.sky.grain * _texture(noise, textures, 0.3, side)
+    pixels += 120 * what.palette.sky.grain * _texture(noise, textures, 0.3, side)
     for shape in what.shapes:
         mask = Image.new("L", (side, side))
         ImageDraw.Draw(mask).polygon([(x * side, y * side) for x, y in shape.points], fill=255)
@@ -109,14 +109,14 @@ def _photo(what: Scene, side: int) -> Image.Image:
         grain = _texture(noise, textures, shape.material.scale, side)[part]
         ramp = np.linspace(1 + shape.shade / 3, 1 - shape.shade, bottom - top, dtype=np.float32)
         colour = np.asarray(shape.material.photo, np.float32) * ramp[:, None, None]
-        lit = colour * (1 + 2.2 * shape.material.grain * grain)
+        lit = colour * (1 + shape.material.grain * grain)
         lit += shape.haze * what.palette.haze * (sky - lit)
         cover = np.asarray(mask, np.float32)[part][..., None] / 255
         pixels[part] += cover * (lit - pixels[part])
     centre = np.linspace(-1, 1, side, dtype=np.float32)
     vignette = 1 - 0.22 * (centre[:, None] ** 2 + centre[None, :] ** 2)[..., None]
     pixels *= what.palette.light * vignette
-    pixels += noise.normal(0, 5, (side, side, 1)).astype(np.float32)
+    pixels += noise.normal(0, 4, (side, side, 1)).astype(np.float32)
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     return image.filter(ImageFilter.GaussianBlur(side / 300))
 

@@ -51,20 +51,22 @@ class Fetcher(Protocol):
 class SourceParams(Section):
     """What every kind of source says about itself."""
 
-    community: str
+    kind: str
+    community: str = Field(min_length=1)
     domain: str
     licence: str = ""
     credit: str = ""
     limit: int | None = Field(default=None, ge=1)  # posts at most
     allow_adult: bool = False
 
+    @property
+    def is_local(self) -> bool:
+        """True where posts are read from this machine, afresh each time."""
+        return False
+
 
 class Source(Protocol):
-    """A closed record of settings (a `SourceParams`) that can list posts."""
-
-    @property
-    def kind(self) -> str:
-        """The kind's name, which is its file's."""
+    """What a `SourceParams` of some kind does: list posts and say how media are requested."""
 
     def posts(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield posts, oldest first, page by page; raise SourceError when it refuses."""

@@ -1,0 +1,14 @@
+"""The `scrape` section: which sources, and how they are asked."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from memegan.sources.archive import ArchiveSource
+from memegan.sources.demo import DemoSource
+from memegan.sources.folder import FolderSource
+from memegan.sources.urls import UrlsSource
+
+AnySource = Annotated[
+    ArchiveSource | DemoSource | FolderSource | UrlsSource, Field(discriminator="kind")
+]
