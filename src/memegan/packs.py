@@ -117,48 +117,29 @@ class HashedPacks:
                     self.places[member] = pack.add(member, self._spool.read(size))
 
 
-class PackReader:
-    """Reads members by place; keeps each pack open until the block ends."""
+def read_place(place: Placed, root: Path = Path()) -> bytes:
+    """Return the bytes of one member; safe to call from several threads.
 
-    def __init__(self, root: Path = Path()) -> None:
-        self.root = root
-        self._open: dict[str, BinaryIO] = {}
-
-    def __enter__(self) -> "PackReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        for file in self._open.values():
-            file.close()
-        self._open.clear()
-
-    def read(self, place: Placed) -> bytes:
-        """Return the bytes of one member.
-
-        Raises:
-            DataError: there is no such pack, or it ends before the member does.
-        """
-        if place.pack not in self._open:
-            try:
-                self._open[place.pack] = (self.root / place.pack).open("rb")
-            except OSError as error:
-                raise DataError(
-                    f"the pack cannot be read: {error.strerror}",
-                    where=place.pack,
-                    fix="run: dvc checkout, dvc pull, or dvc repro",
-                ) from None
-        file = self._open[place.pack]
-        file.seek(place.offset)
-        data = file.read(place.bytes)
-        if len(data) != place.bytes:
-            raise DataError(
-                f"the pack ends inside {place.member}",
-                where=place.pack,
-                fix="remove it, then run: dvc checkout (or dvc repro)",
-            )
-        return data
+    Raises:
+        DataError: there is no such pack, or it ends before the member does.
+    """
+    try:
+        with (root / place.pack).open("rb") as file:
+            file.seek(place.offset)
+            data = file.read(place.bytes)
+    except OSError as error:
+        raise DataError(
+            f"the pack cannot be read: {error.strerror}",
+            where=place.pack,
+            fix="run: dvc checkout, dvc pull, or dvc repro",
+        ) from None
+    if len(data) != place.bytes:
+        raise DataError(
+            f"the pack ends inside {place.member}",
+            where=place.pack,
+            fix="remove it, then run: dvc checkout (or dvc repro)",
+        )
+    return data
 
 
 def members(pack: Path) -> Iterator[Place]:

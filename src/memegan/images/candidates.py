@@ -1,0 +1,89 @@
+"""Every picture that dedup looks at: fetched files and kept frames, with all their provenance."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from memegan.records import FetchRow, FrameRow, KeptRow, PostRow, VideoRow
+from memegan.tables import read_table
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row that is to be kept, its sizes not known yet; `name` is how people know the file."""
+
+    row: KeptRow
+    name: str
+
+
+def candidates(raw: Path, frames: Path) -> list[Candidate]:
+    """List fetched pictures in source order, then frames in video order; the oldest come first."""
+    found = [*_fetched(raw), *_frames(frames)]
+    return sorted(found, key=lambda c: c.row.fetched_at)  # stable: source order within a snapshot
+
+
+def _fetched(raw: Path) -> Iterator[Candidate]:
+    posts = {post.post_id: post for post in read_table(raw / "posts.csv", PostRow)}
+    for f in read_table(raw / "fetches.csv", FetchRow):
+        if f.status == "ok" and f.content_type.startswith("image/"):
+            post = posts[f.post_id]
+            row = KeptRow(
+                id=f.sha256[:16],
+                pack=f.pack,
+                member=f.member,
+                offset=f.offset,
+                bytes=f.bytes,
+                sha256=f.sha256,
+                rect=f.rect,
+                domain=post.domain,
+                width_px=0,
+                height_px=0,
+                template="",
+                source=post.source,
+                community=post.community,
+                post_id=f.post_id,
+                url=f.url,
+                posted_at=post.posted_at,
+                fetched_at=f.snapshot,
+                licence=post.licence,
+                credit=post.credit,
+                video="",
+                time_s=None,
+                shot=None,
+                caption=post.text,
+                extra=post.extra,
+            )
+            yield Candidate(row, f.url)
+
+
+def _frames(folder: Path) -> Iterator[Candidate]:
+    videos = {video.video: video for video in read_table(folder / "videos.csv", VideoRow)}
+    for f in read_table(folder / "frames.csv", FrameRow):
+        if f.status == "kept":
+            video = videos[f.video]
+            row = KeptRow(
+                id=f.sha256[:16],
+                pack=f.pack,
+                member=f.member,
+                offset=f.offset,
+                bytes=f.bytes,
+                sha256=f.sha256,
+                rect="",
+                domain=video.domain,
+                width_px=0,
+                height_px=0,
+                template="",
+                source=video.source,
+                community=video.community,
+                post_id=video.post_id,
+                url=video.name,
+                posted_at=video.posted_at,
+                fetched_at=video.fetched_at,
+                licence=video.licence,
+                credit=video.credit,
+                video=f.video,
+                time_s=f.time_s,
+                shot=f.shot,
+                caption=video.caption,
+            )
+            yield Candidate(row, f"{video.name} at {f.time_s:.3f} s")

@@ -1,0 +1,109 @@
+"""Bring pictures to their stored size, antialiased, and into packs."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from memegan.errors import DataError
+from memegan.images.dedup import cut, ordered_map
+from memegan.images.params import ResizeParams
+from memegan.media import rgb
+from memegan.packs import HashedPacks, member_name
+from memegan.records import ImageRow, KeptRow
+
+
+def fit(pixels: np.ndarray, p: ResizeParams) -> np.ndarray:
+    """Bring (H, W, 3) uint8 to the stored size.
+
+    `crop` takes the middle square, `letterbox` the whole with bars, `stretch` the whole out of
+    shape, `keep` the whole with its short side at `size_px`. A picture smaller than that is
+    enlarged (Lanczos): training needs one size; its own size stays in kept.csv.
+    """
+    height, width = pixels.shape[:2]
+    size = p.size_px
+    if p.fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return scaled(pixels[top : top + side, left : left + side], size, size, p)
+    if p.fit == "stretch":
+        return scaled(pixels, size, size, p)
+    share = size / (max if p.fit == "letterbox" else min)(height, width)
+    inner = scaled(pixels, max(1, round(width * share)), max(1, round(height * share)), p)
+    if p.fit == "keep":
+        return inner
+    out = np.empty((size, size, 3), np.uint8)
+    out[:] = p.pad
+    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
+    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return out
+
+
+def scaled(pixels: np.ndarray, width: int, height: int, p: ResizeParams) -> np.ndarray:
+    """Scale (H, W, 3) uint8 with an antialiasing filter; enlarging is by Lanczos."""
+    if pixels.shape[:2] == (height, width):
+        return np.ascontiguousarray(pixels)
+    shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
+    if p.filter == "area" and shrinks:
+        source = np.ascontiguousarray(pixels)
+        return np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def write_images(
+    rows: Sequence[KeptRow],
+    read: Callable[[KeptRow], bytes],
+    p: ResizeParams,
+    folder: Path,
+    workers: int,
+) -> list[ImageRow]:
+    """Store every picture and return the rows of images.csv, sorted by id.
+
+    Two pictures that become the same bytes at this size are stored once and listed twice.
+
+    Raises:
+        DataError: a file that dedup could read cannot be read now.
+    """
+
+    def work(row: KeptRow) -> tuple[bytes, int, int]:
+        try:
+            pixels = rgb(read(row), at_least_px=None if row.rect else p.size_px)
+            pixels = fit(cut(pixels, row.rect) if row.rect else pixels, p)
+        except Exception as error:  # the file went through dedup: whatever breaks now is damage
+            raise DataError(
+                f"a kept picture cannot be read: {error}",
+                where=f"{row.pack} at {row.offset}",
+                fix="run: dvc checkout, or dvc repro -f scrape",
+            ) from error
+        return encode(pixels, p.format), pixels.shape[1], pixels.shape[0]
+
+    ordered = sorted(rows, key=lambda row: row.id)
+    sizes: list[tuple[str, int, int]] = []
+    with HashedPacks(folder) as packs:
+        for data, width, height in ordered_map(work, ordered, workers):
+            member = member_name(data, p.format)
+            packs.add(member, data)
+            sizes.append((member, width, height))
+    same = {f.name for f in fields(ImageRow)} & {f.name for f in fields(KeptRow)}
+    made = []
+    for row, (member, width, height) in zip(ordered, sizes, strict=True):
+        place = packs.places[member]
+        values = {name: getattr(row, name) for name in same}
+        values |= {"pack": place.pack, "member": member, "offset": place.offset}
+        values |= {"bytes": place.bytes, "sha256": member.split(".")[0]}
+        values |= {"width_px": width, "height_px": height, "origin_sha256": row.sha256}
+        made.append(ImageRow(**values))
+    return made
+
+
+def encode(pixels: np.ndarray, kind: str) -> bytes:
+    """Encode without loss, without metadata; the same pixels give the same bytes."""
+    file = io.BytesIO()
+    options = {"compress_level": 6} if kind == "png" else {"lossless": True, "quality": 80}
+    Image.fromarray(pixels).save(file, kind.upper(), **options)
+    return file.getvalue()

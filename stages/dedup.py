@@ -1,0 +1,32 @@
+"""Decide which pictures go on: python stages/dedup.py."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
+
+from memegan.images.candidates import candidates
+from memegan.images.dedup import dedup
+from memegan.images.params import DedupParams
+from memegan.packs import read_place
+from memegan.params import load_section
+from memegan.records import DuplicateRow, KeptRow, QuarantineRow
+from memegan.stage import run_stage
+from memegan.tables import write_table
+from memegan.takedown import Banned
+
+
+def main() -> None:
+    """Fetched pictures and frames in; decisions alone out."""
+    p = load_section(DedupParams, "dedup")
+    found = candidates(Path("data/raw"), Path("data/frames"))
+    made = dedup(found, read_place, p, Banned.load(), os.cpu_count() or 1)
+    out = Path("data/dedup")
+    write_table(out / "kept.csv", KeptRow, made.kept)
+    write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)
+    write_table(out / "quarantine.csv", QuarantineRow, made.quarantine)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(main, sys.argv[1:]))
