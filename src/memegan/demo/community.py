@@ -4,12 +4,9 @@ Nothing here is random: what a url answers follows from the url, and where a tro
 ("once"), from how often it was asked. Urls are written as http://demo.invalid/... everywhere.
 """
 
-import io
 import json
 import re
-import struct
 import threading
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,12 +19,15 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 
 from memegan.demo.memes import anything, blobface
+from memegan.demo.troubles import encoded, odd_file
 from memegan.demo.world import draw, scene
+from memegan.errors import SourceError
 
 HOST = "demo.invalid"
 SERVED_PX = 128
 CARTOONS_FROM = 100_000  # cartoon scenes are other scenes than the photos': nothing is paired
 VIDEOS = Path(__file__).parent / "videos"
+_WALL_QUERY = {"domain": "", "offset": "0", "count": "20"}  # what is asked for by default
 _MEDIA = re.compile(r"/media/(\w+)/(\d+)(?:-(\w+))?\.(\w+)")
 
 
@@ -64,14 +64,21 @@ COMMUNITIES: Mapping[str, Community] = {
         "jpg",
         lambda n: anything(n, SERVED_PX),
         {
-            **{1: "gone", 3: "removed_410", 5: "busy", 7: "unavailable", 9: "moved"},
+            **{
+                1: "gone",
+                2: "to_loopback",
+                3: "removed_410",
+                5: "busy",
+                7: "unavailable",
+                9: "moved",
+            },
             **{11: "to_private", 13: "to_file", 15: "loop", 17: "again", 19: "smaller"},
             **{21: "recompressed", 23: "truncated", 25: "cut_silently", 27: "page", 29: "empty"},
             **{31: "placeholder", 33: "rotated", 35: "cmyk", 37: "palette", 39: "sixteen_bit"},
             **{41: "animated", 43: "bomb", 45: "misnamed", 47: "cropped", 49: "svg"},
         },
     ),
-    "demo_tv": Community(3, "webm", _cartoon, {}),
+    "demo_tv": Community(4, "webm", _cartoon, {3: "cut"}),
 }
 
 
@@ -84,9 +91,19 @@ def counterpart(url: str, size_px: int = SERVED_PX) -> Image.Image | None:
 
 
 @contextmanager
-def demo_community() -> Iterator[dict[str, str]]:
-    """Serve on a free port of 127.0.0.1; give where `demo.invalid` answers."""
-    with _Server(("127.0.0.1", 0), _Answer) as server:
+def demo_community(port: int = 0) -> Iterator[dict[str, str]]:
+    """Serve on a port of 127.0.0.1 (0: one that is free); give where `demo.invalid` answers.
+
+    Raises:
+        SourceError: the port is taken.
+    """
+    try:
+        server = _Server(("127.0.0.1", port), _Answer)
+    except OSError as error:
+        raise SourceError(
+            f"cannot listen: {error}", where=f"127.0.0.1:{port}", fix="choose another port, or 0"
+        ) from None
+    with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield {HOST: f"127.0.0.1:{server.server_port}"}
@@ -125,58 +142,58 @@ class _Answer(BaseHTTPRequestHandler):
             self._send(404, b"no such page", "text/plain")
 
     def _api(self, query: Mapping[str, str]) -> None:
-        name, offset = query.get("domain", ""), int(query.get("offset", 0))
-        count = min(int(query.get("count", 20)), 100)
-        if name not in COMMUNITIES:
-            self._json({"error": {"error_code": 100, "error_msg": f"no community {name}"}})
-        elif offset == 100 and self.server.times(self.path) == 1:
-            self._json({"error": {"error_code": 6, "error_msg": "Too many requests per second"}})
-        else:
-            total = COMMUNITIES[name].posts
-            items = [_post(name, n) for n in range(offset, min(offset + count, total))]
-            self._json({"response": {"count": total, "items": items}})
+        name, offset, count = (query.get(k, d) for k, d in _WALL_QUERY.items())
+        if name not in COMMUNITIES or not (offset.isdecimal() and count.isdecimal()):
+            message = f"no community {name}, or no such page of it"
+            return self._json({"error": {"error_code": 100, "error_msg": message}})
+        first, last = int(offset), int(offset) + min(int(count), 100)
+        if first == 100 and self.server.times(self.path) == 1:
+            message = "Too many requests per second"
+            return self._json({"error": {"error_code": 6, "error_msg": message}})
+        total = COMMUNITIES[name].posts
+        items = [_post(name, n) for n in range(first, min(last, total))]
+        self._json({"response": {"count": total, "items": items}})
 
     def _media(self, name: str, number: int, trouble: str, extension: str) -> None:
         if name not in COMMUNITIES or number >= COMMUNITIES[name].posts:
             return self._send(404, b"no such file", "text/plain")
         if extension == "webm":
-            data = (VIDEOS / f"{number}.webm").read_bytes()
-            return self._send(
-                200, data[: len(data) * 2 // 3 if trouble == "cut" else None], "video/webm"
-            )
+            data = (VIDEOS / f"{number % 3}.webm").read_bytes()
+            end = len(data) * 2 // 3 if trouble == "cut" else len(data)
+            return self._send(200, data[:end], "video/webm")
         kind = "image/jpeg" if extension == "jpg" else f"image/{extension}"
-        good, again = _encoded(name, number, extension), self.server.times(self.path) > 1
+        good, is_again = _file(name, number), self.server.times(self.path) > 1
         match trouble:
             case "gone":
                 self._send(404, b"gone", "text/plain")
             case "removed_410":
                 self._send(410, b"removed", "text/plain")
-            case "busy" if not again:
+            case "busy" if not is_again:
                 self._send(429, b"slow down", "text/plain", {"Retry-After": "1"})
-            case "unavailable" if not again:
+            case "unavailable" if not is_again:
                 self._send(503, b"later", "text/plain", {"Retry-After": "0"})
             case "moved":
                 self._redirect(f"http://{HOST}/media/{name}/{number}.{extension}")
             case "to_private":
                 self._redirect("http://10.0.0.1/secret.png")
+            case "to_loopback":
+                self._redirect("http://127.0.0.1/secret.png")
             case "to_file":
-                self._redirect("file:///etc/hostname")
+                self._redirect("file:///secret.png")
             case "loop":
                 self._redirect(f"http://{HOST}{self.path}")
-            case "page":
-                self._send(200, b"<!doctype html><title>log in</title>", kind)
-            case "svg":
-                self._send(200, b'<svg xmlns="http://www.w3.org/2000/svg"/>', kind)
             case "truncated":
                 self._send(200, good[: len(good) // 2], kind, length=len(good))
             case "cut_silently":
                 self._send(200, good[: len(good) // 2], kind, length=None)
-            case "empty":
-                self._send(200, b"", kind)
-            case "bomb":
-                self._send(200, _bomb(), "image/png")
+            case "again":  # the bytes of the picture before, under another url
+                self._send(200, _file(name, max(0, number - 1)), kind)
+            case "" | "busy" | "unavailable":
+                self._send(200, good, kind)
             case _:
-                self._send(200, _variation(trouble, name, number, good), kind)
+                picture = COMMUNITIES[name].picture
+                odd = odd_file(trouble, picture(number), picture(max(0, number - 1)))
+                self._send(200, good if odd is None else odd, kind)
 
     def _redirect(self, target: str) -> None:
         self._send(302, b"", "text/plain", {"Location": target})
@@ -229,9 +246,9 @@ def _post(name: str, number: int) -> dict[str, object]:
 
 def _attachment(name: str, number: int, trouble: str, extension: str) -> dict[str, object]:
     base = f"http://{HOST}/media/{name}/{number}"
-    if extension == "webm":
-        return {"type": "video", "video": {"files": {"src": f"{base}.webm"}}}
     large = f"{base}-{trouble}.{extension}" if trouble else f"{base}.{extension}"
+    if extension == "webm":
+        return {"type": "video", "video": {"id": number, "files": {"src": large}}}
     sizes = [
         {"type": "s", "url": f"{base}-thumb.{extension}", "width": 75, "height": 75},
         {"type": "x", "url": large, "width": SERVED_PX, "height": SERVED_PX},
@@ -240,64 +257,6 @@ def _attachment(name: str, number: int, trouble: str, extension: str) -> dict[st
 
 
 @lru_cache(maxsize=256)
-def _encoded(name: str, number: int, extension: str) -> bytes:
-    return _bytes(COMMUNITIES[name].picture(number), "JPEG" if extension == "jpg" else "PNG")
-
-
-def _bytes(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    if kind == "JPEG":
-        options = {"quality": 92, "subsampling": 0} | options
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def _variation(trouble: str, name: str, number: int, good: bytes) -> bytes:
-    """Answer with a sound file that is odd, or that repeats another picture."""
+def _file(name: str, number: int) -> bytes:
     about = COMMUNITIES[name]
-    image, other = about.picture(number), about.picture(max(0, number - 1))
-    match trouble:
-        case "again":  # the same bytes under another url
-            return _encoded(name, max(0, number - 1), about.extension)
-        case "smaller":
-            return _bytes(other.resize((96, 96), Image.Resampling.LANCZOS), "PNG")
-        case "recompressed":
-            return _bytes(other, "JPEG", quality=60)
-        case "cropped":
-            return _bytes(other.crop((4, 4, 124, 124)), "PNG")
-        case "thumb":
-            return _bytes(image.resize((75, 75), Image.Resampling.LANCZOS), "JPEG")
-        case "placeholder":
-            return _bytes(Image.new("RGB", (161, 81), (222, 222, 222)), "PNG")
-        case "rotated":
-            exif = Image.Exif()
-            exif[0x0112] = 6  # turned: the viewer has to rotate it by 90 degrees
-            return _bytes(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
-        case "cmyk":
-            return _bytes(image.convert("CMYK"), "JPEG")
-        case "palette":
-            faded = image.convert("P", palette=Image.Palette.ADAPTIVE)
-            return _bytes(faded, "PNG", transparency=0)
-        case "sixteen_bit":
-            gray = image.convert("L").point(lambda v: v * 257, "I")
-            return _bytes(gray.convert("I;16"), "PNG")
-        case "animated":
-            return _bytes(image, "GIF", save_all=True, append_images=[other], duration=100)
-        case "misnamed":
-            return _bytes(image, "WEBP")
-    return good
-
-
-def _bomb() -> bytes:
-    """A PNG of a few kilobytes that declares 30,000 by 30,000 pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
-    rows = zlib.compress(bytes(1_000_000))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
+    return encoded(about.picture(number), "JPEG" if about.extension == "jpg" else "PNG")
