@@ -19,7 +19,7 @@ from memegan.tables import mistakes, read_table, write_table
 P = ManifestParams(seed=1, val_share=0.2, test_share=0.2, min_rows=1)
 
 
-def image(number: int, **changes: Any) -> ImageRow:
+def image(number: int, **changes: Any) -> ImageRow:  # noqa: ANN401 - fields of any type
     name = f"{number:016x}"
     made = ImageRow(
         id=name,

@@ -1,0 +1,63 @@
+"""Blocks and rules that all networks share."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Norm = Literal["instance", "batch", "none"]
+
+
+def norm_layer(kind: Norm, channels: int) -> nn.Module:
+    """Return a normalisation: instance without weights (Zhu et al. 2017), batch with, or none."""
+    match kind:
+        case "instance":
+            return nn.InstanceNorm2d(channels)
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "none":
+            return nn.Identity()
+
+
+def init_normal(net: nn.Module, deviation: float = 0.02) -> nn.Module:
+    """Draw convolutions and linear layers from N(0, .02), norms from N(1, .02), biases zero.
+
+    Radford et al. 2016, section 4; Zhu et al. 2017, appendix 7.2.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, deviation)
+            nn.init.zeros_(layer.bias)
+    return net
+
+
+class Padded(nn.Module):
+    """A network that takes any size: reflected up to its stride, and cut back afterwards."""
+
+    def __init__(self, body: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.body, self.stride = body, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 3, H, W) to the same shape."""
+        height, width = x.shape[2:]
+        down, right = -height % self.stride, -width % self.stride
+        if down or right:
+            x = functional.pad(x, (0, right, 0, down), mode="reflect")
+        out: Tensor = self.body(x)[:, :, :height, :width]
+        return out
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Return how many numbers a network learns."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def is_finite(value: Tensor) -> bool:
+    """Tell whether a tensor holds only numbers."""
+    return bool(torch.isfinite(value).all())

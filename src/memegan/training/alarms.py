@@ -1,0 +1,97 @@
+"""Known ways in which a GAN dies, told while it trains, each with what to change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What was seen and what may mend it."""
+
+    name: str
+    what: str
+    fix: str
+
+
+def look(images: Mapping[str, Tensor], losses: Mapping[str, float]) -> list[Alarm]:
+    """Return the alarms that a grid and the newest losses give.
+
+    Args:
+        images: what `Variant.show` gave, (N, 3, H, W) in [-1, 1]; names that begin with `fake`
+            are judged, inputs `a` and `b` are what they are compared with.
+    """
+    found = []
+    for name, fakes in images.items():
+        if name.startswith("fake"):
+            found += _collapse(name, fakes)
+            source = images.get({"fake_b": "a", "fake_a": "b"}.get(name, ""))
+            if source is not None:
+                found += _inverted(name, source, fakes)
+            found += _checkerboard(name, fakes)
+    found += [
+        Alarm(
+            "saturated_discriminator",
+            f"{name} is {value:.4f}: it tells every fake",
+            "lower its learning rate or width, or add noise by diffaugment or an R1 penalty",
+        )
+        for name, value in losses.items()
+        if name.startswith("discriminator") and value < 0.003
+    ]
+    return found
+
+
+def _collapse(name: str, fakes: Tensor) -> list[Alarm]:
+    inside = float(fakes.std((2, 3)).mean())
+    if inside < 0.03:
+        colour = "black" if float(fakes.mean()) < -0.8 else "one colour"
+        return [
+            Alarm(
+                "flat",
+                f"{name} is {colour}",
+                "lower the learning rate, or use a patch discriminator and instance norm",
+            )
+        ]
+    if len(fakes) > 1 and float(fakes.std(0).mean()) < 0.02:
+        return [
+            Alarm(
+                "same_picture",
+                f"all {len(fakes)} pictures of {name} are alike",
+                "use diffaugment or an R1 penalty, more data, or a smaller generator rate",
+            )
+        ]
+    return []
+
+
+def _inverted(name: str, source: Tensor, fakes: Tensor) -> list[Alarm]:
+    """Tell a negative: brightness runs against the input's in nearly all pictures."""
+    x, y = (images.mean(1).flatten(1) for images in (source, fakes))
+    x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
+    alike = (x * y).sum(1) / (x.norm(dim=1) * y.norm(dim=1)).clamp_min(1e-6)
+    if float((alike < -0.5).float().mean()) < 0.8:
+        return []
+    return [
+        Alarm(
+            "inverted",
+            f"{name} is a negative of its input",
+            "raise lambda_identity for the first images, or start from another seed",
+        )
+    ]
+
+
+def _checkerboard(name: str, fakes: Tensor) -> list[Alarm]:
+    """Tell a grid: energy at half the sampling rate, against all but the constant."""
+    spectrum = torch.fft.rfft2(fakes.mean(1)).abs().square().mean(0)
+    nyquist = spectrum[spectrum.shape[0] // 2, -1] + spectrum[0, -1]
+    rest = spectrum.sum() - spectrum[0, 0]
+    if float(nyquist / rest.clamp_min(1e-9)) < 0.1:
+        return []
+    return [
+        Alarm(
+            "checkerboard",
+            f"{name} has a grid of single pixels",
+            "set model.resnet.upsample to resize, or use instance norm",
+        )
+    ]

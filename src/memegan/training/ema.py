@@ -1,0 +1,31 @@
+"""Moving averages of the generators' weights (Yazici et al. 2019): what is shown and exported."""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+
+def averages_of(nets: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Copy the networks; the copies learn nothing and run as in use."""
+    return {name: copy.deepcopy(net).eval().requires_grad_(False) for name, net in nets.items()}
+
+
+@torch.no_grad()
+def follow(
+    averages: Mapping[str, nn.Module],
+    nets: Mapping[str, nn.Module],
+    batch_size: int,
+    half_life: int,
+) -> None:
+    """Move the averages towards the networks: after `half_life` images half of the old is left.
+
+    Buffers (statistics of batch norm) are copied. A half-life of 0 copies all.
+    """
+    keep = 0.5 ** (batch_size / half_life) if half_life else 0.0
+    for name, average in averages.items():
+        net = nets[name]
+        torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - keep)
+        for old, new in zip(average.buffers(), net.buffers(), strict=True):
+            old.copy_(new)

@@ -1,0 +1,35 @@
+"""Pictures of a training over time: the same inputs each time, one row a name."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+_ORDER = ("a", "fake_b", "cycle_a", "identity_b", "b", "fake_a", "cycle_b", "identity_a", "fake")
+
+
+def grid(images: Mapping[str, Tensor], columns: int = 8) -> Tensor:
+    """Lay named images (N, 3, H, W) in [-1, 1] out as one (3, H', W') uint8 picture.
+
+    Each name is a row, inputs above what became of them; a single name is wrapped instead.
+    """
+    if len(images) == 1:
+        (only,) = images.values()
+        rows = [only[n : n + columns] for n in range(0, len(only), columns)]
+        rows = [row for row in rows if len(row) == min(columns, len(only))]
+    else:
+        rows = [images[name] for name in _ORDER if name in images]
+    lines = [torch.cat(list(row), dim=2) for row in rows]
+    whole = torch.cat(lines, dim=1)
+    return ((whole.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+
+
+def png(picture: Tensor) -> bytes:
+    """Encode (3, H, W) uint8; the same picture gives the same bytes."""
+    file = io.BytesIO()
+    pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+    Image.fromarray(pixels).save(file, "PNG", compress_level=6)
+    return file.getvalue()

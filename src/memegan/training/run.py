@@ -1,0 +1,101 @@
+"""One run of params.yaml from manifest to model: what the stage and `memegan train` both call."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from memegan.dataset import MANIFEST, Images
+from memegan.records import Row
+from memegan.stage import code_digest, dvc_root, sha256_of, stage_code, write_json
+from memegan.tables import read_table
+from memegan.tracking import Event, mirrored, read_events
+from memegan.training.checkpoint import Whole
+from memegan.training.export import export
+from memegan.training.lock import locked
+from memegan.training.loop import Data, train
+from memegan.training.stopping import Stop
+from memegan.variants.base import Plan, load_run
+
+
+def train_run(
+    name: str, device: str = "auto", max_time_s: float = math.inf, fresh: bool = False
+) -> Whole:
+    """Train `train.<name>` and write its model, samples, curve and metrics.
+
+    Unfinished work lies in ROOT/runs/KEY, where the same call goes on.
+
+    Args:
+        device: auto, cpu, or what torch calls a device.
+        fresh: forget an unfinished training of the same key.
+
+    Raises:
+        Stopped: asked to, before the end.
+    """
+    spec, run = load_run(name)
+    torch.set_num_threads(run.threads)
+    where = _device(device)
+    data, manifest = load_data(run), sha256_of(MANIFEST)
+    key = run.digest("train", name, manifest, code_digest(stage_code("train", name)))
+    folder = dvc_root() / "runs" / key
+    state = folder / "state.safetensors"
+    variant = spec.make(run).to(where)
+    tags = {"key": key, "stage": "train", "run": name, "variant": run.variant, "data": manifest}
+    with locked(folder / "lock"), Stop(max_time_s) as stop:
+        if fresh:
+            state.unlink(missing_ok=True)
+        with mirrored(folder, tags, run.model_dump(mode="json")) as tracker:
+            moved = Data(data.train.to(where), data.held_out.to(where))
+            whole = train(variant, moved, run, tracker, state, stop)
+    events = read_events(folder / "events.jsonl")
+    about = {"images_seen": run.total_images, "manifest_sha256": manifest, "memegan_key": key}
+    export(Path("models") / name, whole.averages, run, about)
+    _samples(Path("samples") / name, folder, events)
+    last = _curve(Path("plots/train") / f"{name}.csv", events)
+    write_json(Path("metrics/train") / f"{name}.json", {**last, "memegan_key": key})
+    return whole
+
+
+def load_data(run: Plan) -> Data:
+    """Read what a run trains on and the first validation images, which it never trains on."""
+    rows = read_table(MANIFEST, Row)
+    size = run.load_px or run.crop_px
+    held_out = {n: r[: run.grid_count] for n, r in run.choice.rows(rows, "val").items()}
+    count = min(len(side) for side in held_out.values())
+    shown = Images.load({n: side[:count] for n, side in held_out.items()}, size, run.label)
+    train_side = Images.load(run.choice.rows(rows, "train"), size, run.label)
+    return Data(train_side, shown.first(count, run.crop_px))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _samples(folder: Path, spool: Path, events: Sequence[Event]) -> None:
+    """Copy the grids of the whole training, by images seen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for event in events:
+        if event["kind"] == "image":
+            data = (spool / event["file"]).read_bytes()
+            (folder / f"{event['step']:09d}.png").write_bytes(data)
+
+
+def _curve(path: Path, events: Sequence[Event]) -> dict[str, float]:
+    """Write the losses by images seen, and return the last ones."""
+    points = [(e["step"], e["values"]) for e in events if e["kind"] == "metrics"]
+    names = sorted({name for _, values in points for name in values})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["images_seen", *names])
+        for step, values in points:
+            cells = (f"{values[n]:.6g}" if n in values else "" for n in names)
+            writer.writerow([step, *cells])
+    last = points[-1][1] if points else {}
+    return {"images_seen": points[-1][0] if points else 0} | {
+        n: float(f"{v:.6g}") for n, v in last.items()
+    }
