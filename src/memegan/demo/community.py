@@ -84,8 +84,11 @@ COMMUNITIES: Mapping[str, Community] = {
 
 def counterpart(url: str, size_px: int = SERVED_PX) -> Image.Image | None:
     """Return the hidden cartoon of a served photo's scene, or None for any other url."""
-    found = _MEDIA.fullmatch(urlsplit(url).path)
-    if urlsplit(url).netloc != HOST or not found or found[1] != "holiday_photos":
+    parts = urlsplit(url)
+    found = _MEDIA.fullmatch(parts.path)
+    if parts.netloc != HOST or not found or found[1] != "holiday_photos":
+        return None
+    if int(found[2]) >= COMMUNITIES[found[1]].posts:
         return None
     return draw(scene(int(found[2])), "cartoon", size_px)
 
@@ -104,7 +107,7 @@ def demo_community(port: int = 0) -> Iterator[dict[str, str]]:
             f"cannot listen: {error}", where=f"127.0.0.1:{port}", fix="choose another port, or 0"
         ) from None
     with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield {HOST: f"127.0.0.1:{server.server_port}"}
         finally:
