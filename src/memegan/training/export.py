@@ -20,6 +20,7 @@ class Model:
     """A loaded model: its averaged networks, ready to use."""
 
     name: str
+    key: str
     task: Task
     run: Plan
     variant: Variant
@@ -66,4 +67,4 @@ def load_model(folder: Path) -> Model:
             where=str(folder),
             fix=f"run: dvc checkout {folder.as_posix()}, or dvc repro train@{folder.name}",
         ) from None
-    return Model(folder.name, spec.task, run, variant, nets)
+    return Model(folder.name, about["memegan_key"], spec.task, run, variant, nets)

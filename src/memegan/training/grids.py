@@ -12,17 +12,20 @@ _ORDER = ("a", "fake_b", "cycle_a", "identity_b", "b", "fake_a", "cycle_b", "ide
 
 
 def grid(images: Mapping[str, Tensor], columns: int = 8) -> Tensor:
-    """Lay named images (N, 3, H, W) in [-1, 1] out as one (3, H', W') uint8 picture.
+    """Lay what `Variant.show` gave out as one (3, H', W') uint8 picture.
 
     Each name is a row, inputs above what became of them; a single name is wrapped instead.
     """
     if len(images) == 1:
         (only,) = images.values()
-        rows = [only[n : n + columns] for n in range(0, len(only), columns)]
-        rows = [row for row in rows if len(row) == min(columns, len(only))]
-    else:
-        rows = [images[name] for name in _ORDER if name in images]
-    lines = [torch.cat(list(row), dim=2) for row in rows]
+        wide = min(columns, len(only))
+        return picture({str(n): only[n : n + wide] for n in range(0, len(only) - wide + 1, wide)})
+    return picture({name: images[name] for name in _ORDER if name in images})
+
+
+def picture(rows: Mapping[str, Tensor]) -> Tensor:
+    """Lay rows of images (N, 3, H, W) in [-1, 1], as many each, out as (3, H', W') uint8."""
+    lines = [torch.cat(list(row), dim=2) for row in rows.values()]
     whole = torch.cat(lines, dim=1)
     return ((whole.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
 
