@@ -81,7 +81,7 @@ def _cartoon(what: Scene, side: int) -> Image.Image:
 
 def _photo(what: Scene, side: int) -> Image.Image:
     noise = np.random.default_rng(what.seed)
-    camera = noise.uniform((0.92, 0.97, 0.92), (1.08, 1.03, 1.08)) * noise.uniform(0.8, 1.3)
+    camera = noise.uniform((0.97, 0.99, 0.97), (1.03, 1.01, 1.03)) * noise.uniform(0.7, 1.3)
     textures: dict[float, np.ndarray] = {}
     rows = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
     sky = np.asarray(what.palette.sky.photo, np.float32)
