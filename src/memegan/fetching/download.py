@@ -1,29 +1,36 @@
 """One download: redirects followed by hand, every size and time bounded, the body believed last."""
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
+import numpy as np
 import requests
 from pydantic import Field
 from urllib3.exceptions import HTTPError
 
-from memegan.errors import MemeganError
-from memegan.fetching.reasons import Refused
+from memegan.fetching.reasons import PLACEHOLDERS, Refused
+from memegan.fetching.safety import SafeSession
 from memegan.media import BadMedia, rgb, sniff
 from memegan.params import Section
 from memegan.sources.base import Media, Request
 
 _CHUNK = 65_536
 _HONEST = {"User-Agent": "memegan (dataset builder)", "Accept-Encoding": "identity"}
+_BAD_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+)
 
 
 class Limits(Section):
     """What one download may cost."""
 
     max_mb: float = Field(default=50, gt=0, description="body, after decompression")
-    max_s: float = Field(default=60, gt=0, description="whole download")
+    max_s: float = Field(default=60, gt=0, description="whole download, redirects and headers too")
     stall_s: float = Field(default=10, gt=0, description="longest silence")
     min_kb_s: float = Field(default=2, ge=0, description="least rate, after `stall_s`")
     max_redirects: int = Field(default=5, ge=0)
@@ -38,61 +45,111 @@ class Body:
     etag: str = ""
     last_modified: str = ""
 
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
-
-def download(session: requests.Session, request: Request, limits: Limits) -> Body:
+def download(session: SafeSession, request: Request, limits: Limits) -> Body:
     """Return the body behind a request.
+
+    `session.ends` is set meanwhile: who watches it hangs up then, so that headers or a TLS
+    handshake that drip byte by byte end too.
 
     Raises:
         Refused: with the reason; `retry_after_s` where the server names a time.
     """
-    url, ends = request.url, time.monotonic() + limits.max_s
-    for _ in range(limits.max_redirects + 1):
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise Refused("bad_scheme", urlsplit(url).scheme)
-        try:
-            with session.get(
-                url,
-                headers={**_HONEST, **request.headers},
-                timeout=limits.stall_s,
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
-                if answer.is_redirect:
-                    url = urljoin(url, answer.headers["Location"])
-                    continue
-                _check_status(answer)
-                data = _read(answer, limits, ends)
-                tags = [answer.headers.get(name, "") for name in ("ETag", "Last-Modified")]
-                return Body(data, url, *tags)
-        except (requests.Timeout, TimeoutError):
-            raise Refused("too_slow", f"silent for {limits.stall_s:g} s") from None
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise _meaning(error) from None
-    raise Refused("redirect_loop", f"more than {limits.max_redirects}")
+    session.is_hung_up, session.ends = False, time.monotonic() + limits.max_s
+    try:
+        return _follow(session, request, limits)
+    except (requests.Timeout, TimeoutError):
+        raise Refused("too_slow", f"silent for {limits.stall_s:g} s") from None
+    except _BAD_URL as error:
+        raise Refused("bad_scheme", type(error).__name__) from None
+    except (requests.RequestException, HTTPError, OSError) as error:
+        if session.is_hung_up:
+            raise Refused("too_slow", f"not done in {limits.max_s:g} s") from None
+        broken = "IncompleteRead" in repr(error)
+        raise Refused("truncated" if broken else "no_answer", type(error).__name__) from None
+    finally:
+        session.ends = math.inf
 
 
 def check_media(media: Media, data: bytes) -> str:
     """Return the type of a body after decoding it to its end.
 
     Raises:
-        Refused: empty, not_media, truncated, too_many_pixels or checksum.
+        Refused: checksum, empty, not_media, truncated, too_many_pixels or placeholder.
     """
-    given = (("md5", media.md5), ("sha256", media.sha256))
-    for name, wanted in given:
-        if wanted and hashlib.new(name, data, usedforsecurity=False).hexdigest() != wanted.lower():
-            raise Refused("checksum", f"{name} is not {wanted}")
+    if not has_checksums(media, data):
+        raise Refused("checksum", "not the file that the source means")
     kind = sniff(data)
     if kind.startswith("video/"):
         return kind
     try:
-        rgb(data, at_least_px=1)  # a JPEG at an eighth: every bit is read, few pixels are made
+        # a JPEG at an eighth: every bit is read, few pixels are made
+        pixels = rgb(data, at_least_px=1)
     except BadMedia as error:
         raise Refused(error.reason, str(error)) from None
+    if digests(data, pixels) & PLACEHOLDERS:
+        raise Refused("placeholder")
     return kind
+
+
+def has_checksums(media: Media, data: bytes) -> bool:
+    """Tell whether a body is the one that the source's md5 or sha256 means; True without them."""
+    given = (("md5", media.md5), ("sha256", media.sha256))
+    return all(
+        hashlib.new(name, data, usedforsecurity=False).hexdigest() == wanted.lower()
+        for name, wanted in given
+        if wanted
+    )
+
+
+def digests(data: bytes, pixels: np.ndarray) -> frozenset[str]:
+    """Return what PLACEHOLDERS knows a picture by; none for more than 65,536 pixels."""
+    if pixels.shape[0] * pixels.shape[1] > 65_536:
+        return frozenset()
+    shaped = b"%dx%d" % pixels.shape[:2] + pixels.tobytes()
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return frozenset({md5, hashlib.sha256(shaped).hexdigest()})
+
+
+def _follow(session: SafeSession, request: Request, limits: Limits) -> Body:
+    url, first = request.url, _parts(request.url)
+    for _ in range(limits.max_redirects + 1):
+        parts = _parts(url)
+        same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
+        with session.get(
+            url,
+            headers={**_HONEST, **(request.headers if same else {})},  # a token stays at home
+            timeout=limits.stall_s,
+            stream=True,
+            allow_redirects=False,
+        ) as answer:
+            if answer.status_code != 200:
+                answer.raw.read(_CHUNK)  # a short page read to its end keeps the connection
+            if answer.is_redirect:
+                url = _joined(url, answer.headers["Location"])
+                continue
+            _check_status(answer)
+            data = _read(session, answer, limits)
+            tags = [answer.headers.get(name, "") for name in ("ETag", "Last-Modified")]
+            return Body(data, url, *tags)
+    raise Refused("redirect_loop", f"more than {limits.max_redirects}")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise Refused("bad_scheme", location[:40]) from None
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # a port of letters, an open bracket
+        pass
+    raise Refused("bad_scheme", url[:40])
 
 
 def _check_status(answer: requests.Response) -> None:
@@ -100,39 +157,27 @@ def _check_status(answer: requests.Response) -> None:
     if status == 200:
         return
     named = answer.headers.get("Retry-After", "")
-    after = float(named) if named.isdigit() else None
+    after = float(named) if named.isdecimal() else None
     reason = {404: "gone", 410: "gone", 429: "rate_limited"}.get(status, "refused")
     raise Refused("server_error" if status >= 500 else reason, f"status {status}", after)
 
 
-def _read(answer: requests.Response, limits: Limits, ends: float) -> bytes:
+def _read(session: SafeSession, answer: requests.Response, limits: Limits) -> bytes:
     """Read what arrives as it arrives, so that a slow drip meets the clock, not the buffer."""
     started, body = time.monotonic(), bytearray()
     while chunk := answer.raw.read1(_CHUNK, decode_content=True):
         body += chunk
-        now = time.monotonic()
+        took = time.monotonic() - started
         if len(body) > limits.max_mb * 1e6:
             raise Refused("too_large", f"over {limits.max_mb:g} MB")
-        slow = len(body) < (now - started) * limits.min_kb_s * 1e3
-        if now > ends or (slow and now - started > limits.stall_s):
-            raise Refused("too_slow", f"{len(body)} bytes in {now - started:.0f} s")
+        if took > limits.stall_s and len(body) < took * limits.min_kb_s * 1e3:
+            raise Refused("too_slow", f"{len(body)} bytes in {took:.0f} s")
+        if session.is_hung_up:
+            break
+    if session.is_hung_up:
+        raise Refused("too_slow", f"not done in {limits.max_s:g} s")
     declared = answer.headers.get("Content-Length", "")
-    if (
-        declared.isdigit()
-        and len(body) < int(declared)
-        and answer.raw.headers.get("Content-Encoding") is None
-    ):
+    is_encoded = "Content-Encoding" in answer.headers
+    if declared.isdecimal() and len(body) < int(declared) and not is_encoded:
         raise Refused("truncated", f"{len(body)} of {declared} bytes")
     return bytes(body)
-
-
-def _meaning(error: BaseException) -> BaseException:
-    """Find our own refusal inside what requests and urllib3 wrapped around it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, (Refused, MemeganError)):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    if "IncompleteRead" in repr(error):
-        return Refused("truncated", "the connection closed early")
-    return Refused("no_answer", type(error).__name__)

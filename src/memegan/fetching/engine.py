@@ -5,23 +5,26 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, Queue
 from urllib.parse import urlsplit
 
-import requests
 from pydantic import Field
 
 from memegan.errors import SourceError
-from memegan.fetching.download import Body, Limits, check_media, download
-from memegan.fetching.local import SCHEME, archive_of, read_file, read_members
+from memegan.fetching.download import Body, Limits, check_media, download, has_checksums
+from memegan.fetching.local import read_file, read_members
 from memegan.fetching.reasons import TRANSIENT, Refused
-from memegan.fetching.safety import safe_session
+from memegan.fetching.safety import Resolver, SafeSession, resolve
 from memegan.fetching.store import Settled, Store
 from memegan.params import Section
 from memegan.sources.base import Media, Request
 
 log = logging.getLogger(__name__)
+Asked = tuple[Media, Request]
 
 
 class EngineParams(Section):
@@ -31,9 +34,12 @@ class EngineParams(Section):
         default=8, ge=1, le=64, description="downloads at once; more bought nothing"
     )
     tries: int = Field(default=3, ge=1, description="for answers that may change")
-    requests_per_s: float = Field(default=8, gt=0, description="to one host")
+    requests_per_s: float = Field(default=8, gt=0, description="of media, to one host")
+    api_requests_per_s: float = Field(default=3, gt=0, description="of lists, to one host")
     max_wait_s: float = Field(default=120, ge=0, description="longest Retry-After that is obeyed")
-    allow_private: bool = Field(default=False, description="let private addresses through")
+    allow_private_hosts: tuple[str, ...] = Field(
+        default=(), description="names that may lead to private addresses"
+    )
     limits: Limits = Field(default_factory=Limits)
 
 
@@ -61,6 +67,11 @@ class _Turns:
             self.next[host] = turn + self.every_s
         self.clock.sleep(max(0.0, turn - now))
 
+    def hold(self, host: str, pause_s: float) -> None:
+        """Let nobody ask a host that said how long to wait."""
+        with self.lock:
+            self.next[host] = max(self.next.get(host, 0.0), self.clock.now() + pause_s)
+
 
 class Engine:
     """Downloads for all sources; `page` answers an API, `settle` a list of media."""
@@ -72,11 +83,12 @@ class Engine:
         snapshot: str,
         hosts: Mapping[str, str] | None = None,
         clock: Clock | None = None,
+        resolver: Resolver = resolve,
     ) -> None:
         self.params, self.store, self.snapshot = params, store, snapshot
-        self.hosts, self.clock = dict(hosts or {}), clock or Clock()
-        self._local = threading.local()
-        self._turns = _Turns(1 / params.requests_per_s, self.clock)
+        self.hosts, self.resolver, self.clock = dict(hosts or {}), resolver, clock or Clock()
+        self._media = _Turns(1 / params.requests_per_s, self.clock)
+        self._lists = _Turns(1 / params.api_requests_per_s, self.clock)
 
     def page(self, request: Request) -> bytes:
         """Return a page of an API (a `Fetcher`).
@@ -85,7 +97,8 @@ class Engine:
             SourceError: there is none, after all retries.
         """
         try:
-            return self._patiently(request)[0].data
+            with self._sessions(1) as (session,):
+                return self._patiently(session, request, self._lists)[0].data
         except Refused as error:
             raise SourceError(
                 f"no answer to use: {error}",
@@ -93,137 +106,195 @@ class Engine:
                 fix="try again later; without a network use `dvc pull scrape` or the demo",
             ) from None
 
-    def settle(self, media: Iterable[tuple[Media, Request]]) -> dict[str, Settled]:
+    def settle(self, asked: Iterable[Asked]) -> dict[str, Settled]:
         """Fetch what is not settled yet; return how each url ended.
 
-        An url whose file is in the store is not asked again, nor one that failed for good in
-        this snapshot; what may pass (TRANSIENT) is. Ctrl-C keeps all that had come.
+        A url whose file is in the store is not asked again, nor one that failed for good; what
+        may pass (TRANSIENT) is. A Ctrl-C or kill keeps all that had come.
         """
         done: dict[str, Settled] = {}
-        todo: list[tuple[Media, Request]] = []
-        archives: dict[str, list[str]] = {}
-        for item, request in {m.url: (m, r) for m, r in media}.values():
-            if item.url.startswith(SCHEME):
-                if path := archive_of(item.url):
-                    archives.setdefault(path.as_posix(), []).append(item.url)
+        todo: list[Asked] = []
+        archives: dict[Path, list[Asked]] = {}
+        for media, request in {m.url: (m, r) for m, r in asked}.values():
+            if request.file is None:
+                if found := self.standing(media):
+                    done[media.url] = found
                 else:
-                    done[item.url] = self._locally(item)
-            elif (found := self.store.settled(item.url)) and self._stands(found):
-                done[item.url] = found
+                    todo.append((media, request))
+            elif request.member is not None:
+                archives.setdefault(request.file, []).append((media, request))
             else:
-                todo.append((item, request))
-        for urls in archives.values():
-            done |= self._members(urls)
+                done[media.url] = self._from_file(media, request.file)
+        for path, members in archives.items():
+            done |= self._from_archive(path, members)
         for result in self._in_pool(todo):
             self.store.settle(result)
             done[result.url] = result
         return done
 
-    def _stands(self, found: Settled) -> bool:
-        return found.status == "ok" or (
-            found.snapshot == self.snapshot and found.reason not in TRANSIENT
-        )
+    def standing(self, media: Media) -> Settled | None:
+        """Return how a url ended if that stands: it need not be asked again."""
+        found = self.store.settled(media.url)
+        if found is None or found.reason in TRANSIENT:
+            return None
+        if found.sha256 and (media.md5 or media.sha256):  # perhaps given only now
+            return found if has_checksums(media, self.store.read(found.sha256)) else None
+        return found
 
-    def _in_pool(self, todo: Sequence[tuple[Media, Request]]) -> Iterator[Settled]:
-        """Yield results as they come, with a bounded number under way."""
-        ended, started = Counter[str](), self.clock.now()
-        waiting, running = iter(todo), set[Future[Settled]]()
-        with ThreadPoolExecutor(self.params.threads) as pool:
+    def _in_pool(self, todo: Sequence[Asked]) -> Iterator[Settled]:
+        """Yield results as they come; bodies are stored before, so none waits in memory.
+
+        The threads are daemons: an interrupted program ends at once, whatever they wait for.
+        """
+        waiting, ended = Queue[Asked | None](), Queue[Settled | BaseException]()
+        for item in todo:
+            waiting.put(item)
+
+        def work(session: SafeSession) -> None:
+            while (item := waiting.get()) is not None:
+                try:
+                    ended.put(self._one(session, *item))
+                except BaseException as error:  # a defect is raised where results are read
+                    ended.put(error)
+
+        with self._sessions(min(self.params.threads, len(todo))) as sessions:
+            for session in sessions:
+                threading.Thread(target=work, args=[session], daemon=True).start()
+            counts, started = Counter[str](), self.clock.now()
             try:
-                while True:
-                    for item in waiting:
-                        running.add(pool.submit(self._one, *item))
-                        if len(running) >= 4 * self.params.threads:
-                            break
-                    if not running:
-                        return
-                    finished, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        result = future.result()
-                        ended[result.reason or "ok"] += 1
-                        yield result
-                    if (count := ended.total()) % 500 < len(finished) or count == len(todo):
-                        rate = count / max(self.clock.now() - started, 1e-3)
-                        left = (len(todo) - count) / rate
-                        counts = ", ".join(f"{n} {k}" for k, n in ended.most_common())
-                        log.info(
-                            "%d of %d urls, %.0f/s, %.0f s left: %s",
-                            count,
-                            len(todo),
-                            rate,
-                            left,
-                            counts,
-                        )
+                for number in range(1, len(todo) + 1):
+                    result = _next(ended)
+                    counts[result.reason or "ok"] += 1
+                    yield result
+                    if number % 500 == 0 or number == len(todo):
+                        _report(number, len(todo), self.clock.now() - started, counts)
             finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                with waiting.mutex:
+                    waiting.queue.clear()
+                for _ in sessions:
+                    waiting.put(None)
 
-    def _one(self, media: Media, request: Request) -> Settled:
-        refused, tries = Refused("no_answer"), 0
-        for url in (media.url, *media.alternates):
+    @contextmanager
+    def _sessions(self, count: int) -> Iterator[list[SafeSession]]:
+        """Give sessions, one a thread, and hang up those that pass their time."""
+        p, over = self.params, threading.Event()
+        sessions = [
+            SafeSession(self.hosts, p.allow_private_hosts, self.resolver) for _ in range(count)
+        ]
+
+        def watch() -> None:
+            while not over.wait(min(0.25, p.limits.max_s / 4)):
+                for session in sessions:
+                    if time.monotonic() > session.ends:
+                        session.hang_up()
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield sessions
+        finally:
+            over.set()
+            for session in sessions:
+                session.hang_up()
+                session.close()
+
+    def _one(self, session: SafeSession, media: Media, request: Request) -> Settled:
+        refused: list[Refused] = []
+        tries = 0
+        for url in (request.url, *media.alternates):
             try:
-                body, tries = self._patiently(Request(url, request.headers))
-                kind = check_media(media, body.data)
-                sha256 = self.store.put(body.data)
-                return Settled(
-                    media.url,
-                    "ok",
-                    "",
-                    body.final_url,
-                    kind,
-                    sha256,
-                    body.etag,
-                    body.last_modified,
-                    tries,
-                    self.snapshot,
+                asked = replace(request, url=url)
+                body, more = self._patiently(session, asked, self._media)
+                return replace(
+                    self._kept(media, body.data),
+                    final_url=body.final_url,
+                    etag=body.etag,
+                    last_modified=body.last_modified,
+                    tries=tries + more,
                 )
             except Refused as error:
-                refused = error
-        return Settled(media.url, "failed", refused.reason, tries=tries, snapshot=self.snapshot)
+                tries += error.tries
+                refused.append(error)
+        first = min(refused, key=lambda error: error.reason not in TRANSIENT)
+        return replace(self._failed(media, first), tries=tries)
 
-    def _patiently(self, request: Request) -> tuple[Body, int]:
+    def _patiently(self, session: SafeSession, request: Request, turns: _Turns) -> tuple[Body, int]:
         """Download with retries; return the body and how many tries it took."""
-        host = urlsplit(request.url).hostname or ""
-        for number in range(1, self.params.tries + 1):
+        try:
+            host = urlsplit(request.url).hostname or ""
+        except ValueError:
+            raise Refused("bad_scheme", request.url[:40]) from None
+        number = 0
+        while True:
+            number += 1
             if host not in self.hosts:
-                self._turns.wait(host)
+                turns.wait(host)
             try:
-                return download(self._session(), request, self.params.limits), number
+                return download(session, request, self.params.limits), number
             except Refused as error:
+                error.tries = number
                 named = error.retry_after_s
                 pause = 0.5 * 2 ** (number - 1) if named is None else named
                 last = number == self.params.tries or pause > self.params.max_wait_s
-                if error.reason not in TRANSIENT or last:
+                # a body that broke off may be whole the next time
+                if last or error.reason not in TRANSIENT | {"truncated"}:
                     raise
+                if error.reason == "rate_limited":
+                    turns.hold(host, pause)
                 self.clock.sleep(pause)
-        raise AssertionError("a try returns or raises")
 
-    def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):  # one a thread: requests' sessions share nothing
-            self._local.session = safe_session(self.hosts, self.params.allow_private)
-        session: requests.Session = self._local.session
-        return session
-
-    def _locally(self, media: Media) -> Settled:
+    def _from_file(self, media: Media, path: Path) -> Settled:
         try:
-            return self._kept(media, read_file(media.url, self.params.limits))
+            return self._kept(media, read_file(path, self.params.limits))
         except Refused as error:
-            return Settled(media.url, "failed", error.reason, snapshot=self.snapshot)
+            return self._failed(media, error)
 
-    def _members(self, urls: Sequence[str]) -> dict[str, Settled]:
-        wanted, done = set(urls), {}
-        path = archive_of(urls[0])
-        assert path is not None  # the caller grouped by it
-        for url, found in read_members(path, self.params.limits):
-            if url in wanted:
+    def _from_archive(self, path: Path, asked: Sequence[Asked]) -> dict[str, Settled]:
+        wanted = {request.member: media for media, request in asked}
+        done = {}
+        for number, found in enumerate(read_members(path, self.params.limits)):
+            if media := wanted.get(number):
                 try:
                     if isinstance(found, Refused):
                         raise found
-                    done[url] = self._kept(Media(url), found)
+                    done[media.url] = self._kept(media, found)
                 except Refused as error:
-                    done[url] = Settled(url, "failed", error.reason, snapshot=self.snapshot)
+                    done[media.url] = self._failed(media, error)
         return done
 
     def _kept(self, media: Media, data: bytes) -> Settled:
         kind = check_media(media, data)
-        sha256 = self.store.put(data)
-        return Settled(media.url, "ok", "", media.url, kind, sha256, snapshot=self.snapshot)
+        return Settled(
+            media.url,
+            "ok",
+            content_type=kind,
+            sha256=self.store.put(data),
+            final_url=media.url,
+            snapshot=self.snapshot,
+            fetched_at=_now(),
+        )
+
+    def _failed(self, media: Media, why: Refused) -> Settled:
+        return Settled(media.url, "failed", why.reason, snapshot=self.snapshot, fetched_at=_now())
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _next(ended: "Queue[Settled | BaseException]") -> Settled:
+    """Wait for a result in short turns, so that Ctrl-C is heard on every system."""
+    while True:
+        try:
+            result = ended.get(timeout=0.5)
+        except Empty:
+            continue
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+
+def _report(count: int, total: int, took_s: float, counts: Counter[str]) -> None:
+    rate = count / max(took_s, 1e-3)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
+    left = (total - count) / rate
+    log.info("%d of %d urls, %.0f/s, %.0f s left: %s", count, total, rate, left, kinds)

@@ -1,71 +1,50 @@
-"""Local media: files and archive members below the project, read with the same distrust.
+"""Local media: files and archive members, read with the same distrust as what the web gives."""
 
-A folder's file has the url `file:data/inputs/cats/1.jpg`, a member `file:data/inputs/a.zip#3`:
-its number in the archive, for its name is somebody else's and never becomes a path.
-"""
-
+import lzma
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import quote, unquote
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 
 from memegan.errors import SourceError
 from memegan.fetching.download import Limits
 from memegan.fetching.reasons import Refused
+from memegan.sources.base import MAX_RATIO
 
-SCHEME = "file:"
-MAX_RATIO = 200  # of unpacked to packed bytes: beyond it a member is a bomb
-MAX_MEMBERS = 1_000_000
-
-
-def url_of(path: Path, member: int | None = None) -> str:
-    """Name a local file, or one member of an archive."""
-    name = SCHEME + quote(path.as_posix())
-    return name if member is None else f"{name}#{member}"
+_UNREADABLE = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
-def read_file(url: str, limits: Limits) -> bytes:
+def read_file(path: Path, limits: Limits) -> bytes:
     """Read a folder's file.
 
     Raises:
         Refused: gone, too_large, or unsafe_member for a link.
     """
-    path = Path(unquote(url.removeprefix(SCHEME)))
     if path.is_symlink():
         raise Refused("unsafe_member", "a symbolic link")
     if not path.is_file():
-        raise Refused("gone", path.as_posix())
+        raise Refused("gone", path.name)
     if path.stat().st_size > limits.max_mb * 1e6:
         raise Refused("too_large", f"over {limits.max_mb:g} MB")
     return path.read_bytes()
 
 
-def archive_of(url: str) -> Path | None:
-    """Return the archive that a url's member lies in, or None for a plain file."""
-    name, number = url.removeprefix(SCHEME).partition("#")[::2]
-    return Path(unquote(name)) if number else None
+def read_members(path: Path, limits: Limits) -> Iterator[bytes | Refused]:
+    """Yield the bytes, or why there are none, of each member of a zip or tar that is no folder.
 
-
-def read_members(path: Path, limits: Limits) -> Iterator[tuple[str, bytes | Refused]]:
-    """Yield (url, bytes or why not) of each file of a zip or tar, in one pass, nothing unpacked.
+    One pass, one member in memory, nothing unpacked to disk.
 
     Raises:
         SourceError: the archive itself cannot be read.
     """
-    reader = _zip if zipfile.is_zipfile(path) else _tar
+    with path.open("rb") as file:
+        reader = _zip if file.read(2) == b"PK" else _tar
     try:
-        for number, found in enumerate(reader(path, round(limits.max_mb * 1e6))):
-            if number >= MAX_MEMBERS:
-                raise SourceError(
-                    f"more than {MAX_MEMBERS} members", where=str(path), fix="split the archive"
-                )
-            yield url_of(path, number), found
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+        yield from reader(path, round(limits.max_mb * 1e6))
+    except (*_UNREADABLE, tarfile.TarError) as error:
         raise SourceError(
-            f"the archive cannot be read to its end: {error}",
-            where=str(path),
-            fix="bring it again; what was read is kept",
+            f"the archive cannot be read to its end: {error}", where=path.name, fix="bring it again"
         ) from None
 
 
@@ -74,35 +53,39 @@ def _zip(path: Path, limit: int) -> Iterator[bytes | Refused]:
         for info in archive.infolist():
             if info.is_dir():
                 continue
-            kind = info.external_attr >> 28
-            if kind not in (0, 8):  # 8 is a regular file in Unix's st_mode >> 12
+            ratio = info.file_size // max(info.compress_size, 1)
+            if info.external_attr >> 28 not in (0, 8):  # Unix's st_mode >> 12: 8 is a plain file
                 yield Refused("unsafe_member", "a link or a device")
-            elif info.flag_bits & 1:
-                yield Refused("unsafe_member", "encrypted")
-            elif info.file_size > MAX_RATIO * max(info.compress_size, 1):
-                yield Refused(
-                    "unsafe_member", f"unpacks {info.file_size // max(info.compress_size, 1)} times"
-                )
+            elif _climbs(info.filename) or info.flag_bits & 1:
+                yield Refused("unsafe_member", "its name climbs out, or it is encrypted")
+            elif ratio > MAX_RATIO:
+                yield Refused("unsafe_member", f"unpacks {ratio} times")
             else:
                 with archive.open(info) as file:
-                    yield _limited(file.read(limit + 1), limit)
+                    yield _limited(file.read, limit)
 
 
 def _tar(path: Path, limit: int) -> Iterator[bytes | Refused]:
-    packed, unpacked = path.stat().st_size, 0
     with tarfile.open(path) as archive:
         for info in archive:
             if info.isdir():
                 continue
             file = archive.extractfile(info) if info.isreg() else None
-            unpacked += info.size
-            if file is None:
-                yield Refused("unsafe_member", "a link or a device")
-            elif unpacked > MAX_RATIO * packed:
-                raise ValueError(f"unpacks more than {MAX_RATIO} times its size")
+            if file is None or _climbs(info.name):
+                yield Refused("unsafe_member", "a link or a device, or its name climbs out")
             else:
-                yield _limited(file.read(limit + 1), limit)
+                yield _limited(file.read, limit)
 
 
-def _limited(data: bytes, limit: int) -> bytes | Refused:
+def _climbs(name: str) -> bool:
+    """Tell whether a name would lead out of its folder (nothing is ever written by it)."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or name[1:2] == ":"
+
+
+def _limited(read: Callable[[int], bytes], limit: int) -> bytes | Refused:
+    try:
+        data = read(limit + 1)
+    except _UNREADABLE as error:
+        return Refused("truncated", str(error))
     return Refused("too_large", f"over {limit / 1e6:g} MB") if len(data) > limit else data

@@ -1,8 +1,10 @@
-"""Connections that only ever reach addresses that were checked."""
+"""Connections that only ever reach addresses that were checked, and that can be hung up."""
 
 import ipaddress
+import math
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -15,6 +17,8 @@ from urllib3.exceptions import NewConnectionError
 from memegan.fetching.reasons import Refused
 
 Resolver = Callable[[str, int], Iterable[str]]
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_WEB_PORTS = (80, 443)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -28,55 +32,103 @@ def check(address: str) -> None:
 
     Raises:
         Refused: blocked_address, for loopback, private, link-local, multicast and reserved
-            addresses, and for IPv4 ones dressed as IPv6.
+            addresses, and for such IPv4 ones that are dressed as IPv6.
     """
     ip = ipaddress.ip_address(address.split("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-    if not inner.is_global or inner.is_multicast:
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or (_last_32_bits(ip) if ip in _NAT64 else ip)
+    if not ip.is_global or ip.is_multicast or ip.is_reserved:
         raise Refused("blocked_address", address)
 
 
-def safe_session(
-    hosts: Mapping[str, str], allow_private: bool = False, resolver: Resolver = resolve
-) -> requests.Session:
-    """Make a session whose every connection goes to an address checked at that moment.
+def _last_32_bits(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+
+
+class SafeSession(requests.Session):
+    """A session whose every connection goes to an address checked at that moment.
 
     The name is resolved once a connection and all its addresses are checked; the socket then
-    opens to a checked address, so no second DNS answer can lead elsewhere. Proxies and .netrc of
-    the environment are not used.
+    opens to a checked address, so no second DNS answer can lead elsewhere. TLS still proves the
+    name. Proxies, .netrc and certificates named by the environment are not used.
 
     Args:
-        hosts: where a named host answers instead, for example {"demo.invalid": "127.0.0.1:4711"};
-            only such a host may lie on this machine.
-        allow_private: let addresses of a private network through.
+        hosts: where a named host answers instead, for example {"demo.invalid": "127.0.0.1:4711"}.
+        private_hosts: names that may lead to private addresses and to any port.
+        resolver: how names become addresses.
     """
 
-    def connect(connection: HTTPConnection) -> socket.socket:
+    def __init__(
+        self,
+        hosts: Mapping[str, str] | None = None,
+        private_hosts: Collection[str] = (),
+        resolver: Resolver = resolve,
+    ) -> None:
+        super().__init__()
+        self.hosts, self.private_hosts, self.resolver = hosts or {}, private_hosts, resolver
+        self.trust_env = False
+        self.ends = math.inf  # on the monotonic clock; who watches calls `hang_up` after it
+        self.is_hung_up = False
+        self._lines: dict[int, socket.socket] = {}  # a second handle of each open socket
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _adapter(self))
+
+    def hang_up(self) -> None:
+        """End what is under way, in whatever state; may be called from another thread."""
+        self.is_hung_up = True
+        for line in list(self._lines.values()):
+            with suppress(OSError):  # it ended by itself
+                line.shutdown(socket.SHUT_RDWR)
+
+    def connect(self, connection: HTTPConnection) -> socket.socket:
+        """Open a socket for a connection."""
         host, port = connection.host, connection.port or 80
-        if host in hosts:
-            address, mapped = hosts[host].rsplit(":", 1)
+        line = self._open(connection, host, port)
+        self._lines[id(connection)] = line.dup()
+        return line
+
+    def forget(self, connection: HTTPConnection) -> None:
+        """A connection was closed."""
+        if line := self._lines.pop(id(connection), None):
+            line.close()
+
+    def _open(self, connection: HTTPConnection, host: str, port: int) -> socket.socket:
+        if host in self.hosts:
+            address, mapped = self.hosts[host].rsplit(":", 1)
             return socket.create_connection((address, int(mapped)), connection.timeout)
         try:
-            addresses = list(resolver(host, port))
-        except OSError as error:
+            addresses = list(self.resolver(host, port))
+        except (OSError, UnicodeError) as error:
             raise NewConnectionError(connection, f"no address: {error}") from None
-        for address in addresses:
-            if not allow_private:
+        if host not in self.private_hosts:
+            if port < 1024 and port not in _WEB_PORTS:
+                raise Refused("blocked_address", f"port {port}")
+            for address in addresses:
                 check(address)
         for address in addresses:
-            try:
+            with suppress(OSError):  # the next address may answer
                 return socket.create_connection((address, port), connection.timeout)
-            except OSError:  # the next address may answer
-                continue
         raise NewConnectionError(connection, f"none of {len(addresses)} addresses answers")
+
+
+def _adapter(session: SafeSession) -> HTTPAdapter:
+    """Make urllib3 open its sockets by the session."""
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return connect(self)
+            return session.connect(self)
+
+        def close(self) -> None:
+            super().close()
+            session.forget(self)
 
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return connect(self)
+            return session.connect(self)
+
+        def close(self) -> None:
+            super().close()
+            session.forget(self)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -89,8 +141,4 @@ def safe_session(
             self.poolmanager = PoolManager(*args[:1], maxsize=kwargs.get("maxsize", 10))
             self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
 
-    session = requests.Session()
-    session.trust_env = False
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, Adapter())
-    return session
+    return Adapter()

@@ -7,16 +7,22 @@ journal that knows only whole files.
 
 import hashlib
 import json
-import os
+import logging
 import sqlite3
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
+from memegan.errors import SourceError
+
+log = logging.getLogger(__name__)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (
   url TEXT PRIMARY KEY, status TEXT, reason TEXT, final_url TEXT, content_type TEXT,
-  sha256 TEXT, etag TEXT, last_modified TEXT, tries INTEGER, snapshot TEXT);
+  sha256 TEXT, etag TEXT, last_modified TEXT, tries INTEGER, snapshot TEXT, fetched_at TEXT);
 CREATE TABLE IF NOT EXISTS files (sha256 TEXT PRIMARY KEY, bytes INTEGER, snapshot TEXT);
 CREATE TABLE IF NOT EXISTS posts (
   source TEXT, post_id TEXT, number INTEGER, snapshot TEXT, post TEXT,
@@ -30,7 +36,7 @@ class Settled:
     """How a url ended the last time it was asked."""
 
     url: str
-    status: str
+    status: str  # ok or failed
     reason: str = ""
     final_url: str = ""
     content_type: str = ""
@@ -39,22 +45,35 @@ class Settled:
     last_modified: str = ""
     tries: int = 1
     snapshot: str = ""
+    fetched_at: str = ""  # UTC; for people, never written to a tracked file
 
 
 class Store:
-    """One writer; files may be written by several threads."""
+    """One process at a time, its main thread for the journal; any thread may `put` files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._parts = folder / "parts"
+        self._parts.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder)
+        for part in self._parts.iterdir():
+            part.unlink()  # of a killed process: we hold the lock
         self._db = sqlite3.connect(folder / "journal.sqlite", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
         self._db.close()
+        self._lock.close()
 
     def path(self, sha256: str) -> Path:
+        """Return where a file lies, if it is there."""
         return self.folder / "files" / sha256[:2] / sha256
 
     def put(self, data: bytes) -> str:
@@ -63,10 +82,26 @@ class Store:
         path = self.path(sha256)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{sha256}.{os.getpid()}-{id(data)}.part")
+            part = self._parts / f"{sha256}.{threading.get_ident()}.part"
             part.write_bytes(data)
             part.replace(path)
         return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """Return a file, proved by its digest.
+
+        Raises:
+            SourceError: it is damaged (a lost disk block); it is removed, and so asked for again.
+        """
+        data = self.path(sha256).read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            self.path(sha256).unlink()
+            raise SourceError(
+                "a stored file is damaged",
+                where=f"{self.folder.name}/{sha256}",
+                fix="run the same command again: it is fetched afresh",
+            )
+        return data
 
     def first_seen(self, sha256: str, size: int, snapshot: str) -> str:
         """Return the snapshot in which a file first came, noting it if that is now."""
@@ -75,37 +110,45 @@ class Store:
         return str(row[0])
 
     def settled(self, url: str) -> Settled | None:
-        """Return how a url ended, if its file (when it had one) is still whole here."""
+        """Return how a url ended, unless its file has been lost since."""
         row = self._db.execute("SELECT * FROM urls WHERE url = ?", (url,)).fetchone()
         found = Settled(*row) if row else None
         return None if found and found.sha256 and not self.path(found.sha256).exists() else found
 
-    def settle(self, *results: Settled) -> None:
-        """Note how urls ended."""
-        marks = ",".join("?" * 10)
-        with self._db:
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO urls VALUES ({marks})",
-                [tuple(vars(result).values()) for result in results],
-            )
+    def settle(self, result: Settled) -> None:
+        """Note how a url ended."""
+        values = tuple(vars(result).values())
+        self._db.execute(
+            f"INSERT OR REPLACE INTO urls VALUES ({','.join('?' * len(values))})", values
+        )
+
+    def forget_failed(self, reasons: Collection[str] = ()) -> int:
+        """Forget urls that gave no file (of some reasons only); return how many."""
+        some = f" AND reason IN ({','.join('?' * len(reasons))})" if reasons else ""
+        query = f"DELETE FROM urls WHERE status = 'failed'{some}"
+        return self._db.execute(query, tuple(reasons)).rowcount
 
     def is_listed(self, source: str, snapshot: str) -> bool:
         """Tell whether a source's posts were listed to their end in a snapshot."""
-        row = self._db.execute(
-            "SELECT 1 FROM listed WHERE source = ? AND snapshot = ?", (source, snapshot)
-        )
-        return row.fetchone() is not None
+        query = "SELECT 1 FROM listed WHERE source = ? AND snapshot = ?"
+        return self._db.execute(query, (source, snapshot)).fetchone() is not None
 
     def list_posts(self, source: str, snapshot: str, posts: Iterable[tuple[str, object]]) -> None:
         """Note a whole listing of (post id, JSON value); posts of earlier ones stay."""
         with self._db:
             self._db.execute("BEGIN")
-            for number, (post_id, post) in enumerate(posts):
-                self._db.execute(
-                    "INSERT OR IGNORE INTO posts VALUES (?, ?, ?, ?, ?)",
-                    (source, post_id, number, snapshot, json.dumps(post)),
-                )
+            self.add_posts(source, snapshot, posts)
             self._db.execute("INSERT OR IGNORE INTO listed VALUES (?, ?)", (source, snapshot))
+
+    def add_posts(self, source: str, snapshot: str, posts: Iterable[tuple[str, object]]) -> None:
+        """Note posts that are not noted yet, in their order."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO posts VALUES (?, ?, ?, ?, ?)",
+            (
+                (source, post_id, number, snapshot, json.dumps(post))
+                for number, (post_id, post) in enumerate(posts)
+            ),
+        )
 
     def posts(self, source: str, snapshot: str) -> list[object]:
         """Return all posts listed up to a snapshot, the oldest listing first."""
@@ -114,3 +157,20 @@ class Store:
             (source, snapshot),
         )
         return [json.loads(row[0]) for row in rows]
+
+
+def _locked(folder: Path) -> sqlite3.Connection:
+    """Take the store's lock, waiting for whoever has it; the system frees it after a kill."""
+    lock = sqlite3.connect(folder / "lock.sqlite", isolation_level=None, timeout=0)
+    for waited in range(10**9):
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                lock.close()
+                raise
+            if waited == 0:
+                log.info("another scrape has the store; waiting for its end")
+            time.sleep(0.2)
+    return lock

@@ -3,16 +3,15 @@
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
 from memegan.errors import SourceError
-from memegan.sources.base import Fetcher, Media, Post, Request, SourceParams
+from memegan.sources.base import Fetcher, LocalParams, Media, Post, Request
 
 _KNOWN = {"url", "md5", "md5sum", "sha256", "rect", "alternates", "caption"}
 
 
-class UrlsSource(SourceParams):
+class UrlsSource(LocalParams):
     """One post a line.
 
     A text file holds one url a line; `#` starts a comment. A .csv or .tsv has a header with
@@ -22,14 +21,10 @@ class UrlsSource(SourceParams):
     """
 
     kind: Literal["urls"]
-    path: Path
-
-    @property
-    def is_local(self) -> bool:
-        return True
 
     def posts(self, fetch: Fetcher) -> Iterator[Post]:
-        """Yield the rows, each url's post named by the url's digest."""
+        """Yield the rows, each a post named by the digest of its url and rectangle."""
+        self.check_path()
         try:
             lines = self.path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -38,6 +33,7 @@ class UrlsSource(SourceParams):
                 where=f"scrape.sources: {self.path}",
                 fix="bring it as UTF-8 text (below data/inputs), or mend the path",
             ) from None
+        seen = set[str]()
         for number, row in self._rows(lines):
             if not row.get("url"):
                 raise SourceError(
@@ -45,7 +41,10 @@ class UrlsSource(SourceParams):
                     where=f"{self.path}, line {number}",
                     fix="write one, or take the line out",
                 )
-            yield self._post(number, row)
+            post = self._post(number, row)
+            if post.id not in seen:  # a line written twice is one post
+                seen.add(post.id)
+                yield post
 
     def request(self, url: str) -> Request:
         return Request(url)
@@ -94,7 +93,7 @@ class UrlsSource(SourceParams):
             ) from None
         rect = (corners[0], corners[1], corners[2], corners[3]) if corners else None
         return Post(
-            id=hashlib.sha256(row["url"].encode()).hexdigest()[:16],
+            id=hashlib.sha256(f"{row['url']} {row.get('rect', '')}".encode()).hexdigest()[:16],
             media=(
                 Media(
                     url=row["url"],

@@ -1,0 +1,97 @@
+"""The posts of all sources, from the journal where a snapshot has listed them already."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from memegan.errors import SourceError
+from memegan.fetching.engine import Engine
+from memegan.sources.base import Fetcher, Media, Post
+from memegan.sources.params import AnySource
+from memegan.takedown import Banned
+
+_ABOUT = frozenset({"domain", "licence", "credit", "allow_adult"})  # what changes no listing
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One media url of one post, and the reason where it must not be asked for."""
+
+    source: AnySource
+    post: Post
+    media: Media
+    skipped: str
+
+    @property
+    def post_id(self) -> str:
+        return post_id(self.source, self.post)
+
+
+def post_id(source: AnySource, post: Post) -> str:
+    """Name a post uniquely over all sources."""
+    return f"{source.name}:{post.id}"
+
+
+def source_key(source: AnySource) -> str:
+    """Digest what decides which posts a source lists: 16 hex digits."""
+    return hashlib.sha256(source.model_dump_json(exclude=set(_ABOUT)).encode()).hexdigest()[:16]
+
+
+def listing(source: AnySource, engine: Engine) -> list[Post]:
+    """List a source's posts, once a snapshot; what an earlier snapshot listed stays.
+
+    Raises:
+        SourceError: the source refuses, or lists nothing.
+    """
+    if source.is_local:
+        return _some(source, first_posts(source, engine.page))
+    key, store, snapshot = source_key(source), engine.store, engine.snapshot
+    if not store.is_listed(key, snapshot):
+        posts = _some(source, first_posts(source, engine.page))
+        store.list_posts(key, snapshot, [(post.id, asdict(post)) for post in posts])
+    return [_restored(value) for value in store.posts(key, snapshot)][: source.limit]
+
+
+def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
+    """Yield posts up to the source's limit."""
+    for number, post in enumerate(source.posts(fetch)):
+        if number == source.limit:
+            return
+        yield post
+
+
+def media_of(source: AnySource, posts: Sequence[Post], banned: Banned) -> list[Listed]:
+    """List the media of posts in their order, each with the reason that forbids it, if any."""
+    return [
+        Listed(source, post, media, _forbidden(source, post, media, banned))
+        for post in posts
+        for media in post.media
+    ]
+
+
+def _forbidden(source: AnySource, post: Post, media: Media, banned: Banned) -> str:
+    if post.is_adult and not source.allow_adult:
+        return "adult"
+    return banned.reason(urls=(media.url, *media.alternates), post_id=post_id(source, post))
+
+
+def _some(source: AnySource, posts: Iterator[Post]) -> list[Post]:
+    found = list(posts)
+    if not found:
+        raise SourceError(
+            "the source lists no post",
+            where=source.name,
+            fix="check its parameters with `memegan sources check`",
+        )
+    return found
+
+
+def _restored(value: object) -> Post:
+    """Make a post from our own journal's JSON."""
+    fields = cast("dict[str, Any]", value)
+    media = tuple(
+        Media(**{**m, "alternates": tuple(m["alternates"]), "rect": tuple(m["rect"] or ()) or None})
+        for m in fields["media"]
+    )
+    return Post(**{**fields, "media": media})
