@@ -24,4 +24,5 @@ def grid_energy(images: Tensor) -> Tensor:
             *(spectrum[:, y, x] for y in rows for x in columns),
         ]
     ).sum(0)
-    return marked / total.clamp_min(1e-9)
+    share: Tensor = marked / total.clamp_min(1e-9)
+    return share

@@ -51,12 +51,13 @@ def affine_colour(source: Tensor, target: Tensor) -> Tensor:
     """
     x, y = (images.permute(0, 2, 3, 1).reshape(-1, 3).double() for images in (source, target))
     ones = torch.ones(len(x), 1, dtype=torch.float64)
-    return torch.linalg.lstsq(torch.cat([x, ones], 1), y).solution.T.float()
+    found: Tensor = torch.linalg.lstsq(torch.cat([x, ones], 1), y).solution
+    return found.T.float()
 
 
 def apply_colour(matrix: Tensor, images: Tensor) -> Tensor:
     """Apply a 3x4 colour map to (N, 3, H, W), clamped to [-1, 1]."""
-    mapped = torch.einsum("oc,nchw->nohw", matrix[:, :3], images) + matrix[:, 3, None, None]
+    mapped: Tensor = torch.einsum("oc,nchw->nohw", matrix[:, :3], images) + matrix[:, 3, None, None]
     return mapped.clamp(-1, 1)
 
 

@@ -1,0 +1,89 @@
+"""Recipes for params.yaml: list them, show one, apply one."""
+
+import os
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memegan.errors import ParamsError
+from memegan.params import PARAMS_FILE, did_you_mean
+
+app = typer.Typer(help="Recipes for params.yaml: list them, show one, apply one.")
+DATA = "{data}"  # in a recipe: the folder of --data
+
+
+@app.command("list")
+def list_() -> None:
+    """List the recipes and what they are for."""
+    for name, text in recipes().items():
+        sys.stdout.write(f"{name:<12} {text.splitlines()[0].lstrip('# ')}\n")
+
+
+@app.command()
+def show(name: str) -> None:
+    """Print one recipe."""
+    sys.stdout.write(recipe(name))
+
+
+@app.command()
+def apply(
+    name: str,
+    data: Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")] = None,
+) -> None:
+    """Write a recipe to params.yaml; the file before is kept beside it.
+
+    Example: memegan preset apply tiny
+    """
+    text = recipe(name)
+    if DATA in text:
+        text = text.replace(DATA, _folder(name, data))
+    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") != text:
+        before = PARAMS_FILE.with_suffix(".yaml.before")
+        before.write_bytes(PARAMS_FILE.read_bytes())
+        sys.stdout.write(f"the file before is kept as {before}\n")
+    PARAMS_FILE.write_text(text, encoding="utf-8", newline="\n")
+    sys.stdout.write(f"params.yaml is the recipe '{name}'; now run: dvc repro\n")
+
+
+def recipes() -> dict[str, str]:
+    """Return all recipes by name."""
+    files = resources.files("memegan.presets").iterdir()
+    return {
+        f.name.removesuffix(".yaml"): f.read_text(encoding="utf-8")
+        for f in sorted(files, key=lambda f: f.name)
+        if f.name.endswith(".yaml")
+    }
+
+
+def recipe(name: str) -> str:
+    """Return one recipe.
+
+    Raises:
+        ParamsError: there is none of that name.
+    """
+    known = recipes()
+    if name not in known:
+        raise ParamsError(
+            f"no preset '{name}'{did_you_mean(name, known)}",
+            where="memegan preset",
+            fix=f"choose one of: {', '.join(known)}",
+        )
+    return known[name]
+
+
+def _folder(name: str, data: Path | None) -> str:
+    """Copy the folder below data/inputs, where DVC notices a change."""
+    folder = data or Path(os.environ.get("MEMEGAN_REAL_DATA", ""))
+    if str(folder) == "." or not folder.is_dir():
+        raise ParamsError(
+            f"the preset '{name}' needs a folder of pictures",
+            where="--data, or the environment's MEMEGAN_REAL_DATA",
+            fix="name one that is there; `memegan preset show` says what it is to hold",
+        )
+    inputs = Path("data/inputs") / name
+    shutil.copytree(folder, inputs, dirs_exist_ok=True)
+    return inputs.as_posix()

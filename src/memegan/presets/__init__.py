@@ -1,0 +1,1 @@
+"""Recipes: each a whole params.yaml, its first comment says what it is for."""
