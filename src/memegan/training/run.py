@@ -11,7 +11,8 @@ from memegan.dataset import MANIFEST, Images
 from memegan.records import Row
 from memegan.stage import code_digest, dvc_root, sha256_of, stage_code, write_json
 from memegan.tables import read_table
-from memegan.tracking import Event, mirrored, read_events
+from memegan.tracking.events import Event, read_events
+from memegan.tracking.mirror import mirrored
 from memegan.training.checkpoint import Whole
 from memegan.training.export import export
 from memegan.training.lock import locked

@@ -1,0 +1,1 @@
+"""What happened in a training: a spool on disk first, MLflow as its mirror."""
