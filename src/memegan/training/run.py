@@ -43,6 +43,8 @@ def train_run(
     folder = dvc_root() / "runs" / key
     state = folder / "state.safetensors"
     variant = spec.make(run).to(where)
+    model = Path("models") / name
+    about = {"images_seen": run.total_images, "manifest_sha256": manifest, "memegan_key": key}
     tags = {"key": key, "stage": "train", "run": name, "variant": run.variant, "data": manifest}
     with locked(folder / "lock"), Stop(max_time_s) as stop:
         if fresh:
@@ -50,9 +52,10 @@ def train_run(
         with mirrored(folder, tags, run.model_dump(mode="json")) as tracker:
             moved = Data(data.train.to(where), data.held_out.to(where))
             whole = train(variant, moved, run, tracker, state, stop)
+            export(model, whole.averages, run, about)
+            kept = {f"model/{path.name}": path for path in sorted(model.iterdir())}
+            tracker.artifacts(kept, run.total_images)
     events = read_events(folder / "events.jsonl")
-    about = {"images_seen": run.total_images, "manifest_sha256": manifest, "memegan_key": key}
-    export(Path("models") / name, whole.averages, run, about)
     _samples(Path("samples") / name, folder, events)
     last = _curve(Path("plots/train") / f"{name}.csv", events)
     write_json(Path("metrics/train") / f"{name}.json", {**last, "memegan_key": key})
