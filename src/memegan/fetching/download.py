@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import numpy as np
 import requests
 from pydantic import Field
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from memegan.fetching.reasons import PLACEHOLDERS, Refused
 from memegan.fetching.safety import SafeSession
@@ -58,7 +58,7 @@ def download(session: SafeSession, request: Request, limits: Limits) -> Body:
     session.is_hung_up, session.ends = False, time.monotonic() + limits.max_s
     try:
         return _follow(session, request, limits)
-    except (requests.Timeout, TimeoutError):
+    except (requests.Timeout, ReadTimeoutError, TimeoutError):
         raise Refused("too_slow", f"silent for {limits.stall_s:g} s") from None
     except _BAD_URL as error:
         raise Refused("bad_scheme", type(error).__name__) from None

@@ -73,6 +73,9 @@ class SafeSession(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, _adapter(self))
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Leave redirects alone: they are followed by hand, and a malformed one breaks requests."""
+
     def hang_up(self) -> None:
         """End what is under way, in whatever state; may be called from another thread."""
         self.is_hung_up = True

@@ -12,14 +12,14 @@ from memegan.fetching.engine import Engine
 from memegan.fetching.listing import Listed, listing, media_of, post_id
 from memegan.fetching.store import Settled, Store
 from memegan.packs import Place, write_series
-from memegan.records import FetchRow, PostRow, Row
+from memegan.records import FetchRow, ImageRow, KeptRow, PostRow, Row
 from memegan.sources.base import Post
 from memegan.sources.params import AnySource
 from memegan.tables import write_table
 from memegan.takedown import Banned
 
 log = logging.getLogger(__name__)
-_OURS = frozenset(f.name for record in (PostRow, FetchRow, Row) for f in fields(record))
+_OURS = frozenset(f.name for record in (PostRow, KeptRow, ImageRow, Row) for f in fields(record))
 _SECRET = frozenset({"access_token", "token", "api_key", "apikey", "key", "password", "secret"})
 
 
@@ -30,20 +30,20 @@ def scrape(
 
     Raises:
         SourceError: a source lists nothing, no url of a source gave a file, or more than the
-            share `max_failed` of all that were asked did not. The store keeps what came.
+            share `max_failed` of all that were asked did not. `out` tells of each all the same.
     """
     posts = [(source, listing(source, engine)) for source in sources]
     media = [item for source, found in posts for item in media_of(source, found, banned)]
     done = engine.settle((m.media, m.source.request(m.media.url)) for m in media if not m.skipped)
     rows = [_row(item, done, engine, banned) for item in media]
-    for source in sources:
-        _check(source.name, [r for m, r in zip(media, rows, strict=True) if m.source is source], 1)
-    _check("all sources", rows, max_failed)
     rows = _packed(rows, engine.store, out / "packs")
     write_table(out / "fetches.csv", FetchRow, rows)
     write_table(
         out / "posts.csv", PostRow, [_post_row(s, post) for s, found in posts for post in found]
     )
+    for source in sources:
+        _check(source.name, [r for m, r in zip(media, rows, strict=True) if m.source is source], 1)
+    _check("all sources", rows, max_failed)
     counts = Counter(row.reason or "ok" for row in rows)
     log.info("%d urls: %s", len(rows), ", ".join(f"{n} {k}" for k, n in counts.most_common()))
     return rows
@@ -71,7 +71,7 @@ def _check(where: str, rows: Sequence[FetchRow], max_failed: float) -> None:
     if not tried or (failed < len(tried) if max_failed == 1 else failed <= max_failed * len(tried)):
         return
     offline = set(reasons) <= {"no_answer", "too_slow"}
-    mend = "use `dvc pull scrape` or the demo" if offline else "look at its parameters"
+    mend = "use `dvc pull scrape` or the demo" if offline else "look at fetches.csv"
     raise SourceError(
         f"{failed} of {len(tried)} urls gave no file: "
         + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()),
