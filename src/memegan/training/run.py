@@ -39,7 +39,7 @@ def train_run(
     torch.set_num_threads(run.threads)
     where = _device(device)
     data, manifest = load_data(run), sha256_of(MANIFEST)
-    key = run.digest("train", name, manifest, code_digest(stage_code("train", name)))
+    key = training_key(name, run)
     folder = dvc_root() / "runs" / key
     state = folder / "state.safetensors"
     variant = spec.make(run).to(where)
@@ -60,6 +60,11 @@ def train_run(
     last = _curve(Path("plots/train") / f"{name}.csv", events)
     write_json(Path("metrics/train") / f"{name}.json", {**last, "memegan_key": key})
     return whole
+
+
+def training_key(name: str, run: Plan) -> str:
+    """Digest all that decides the weights: parameters, data, and the code the stage depends on."""
+    return run.digest("train", name, sha256_of(MANIFEST), code_digest(stage_code("train", name)))
 
 
 def load_data(run: Plan) -> Data:
