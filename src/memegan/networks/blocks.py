@@ -9,11 +9,19 @@ from torch.nn import functional
 Norm = Literal["instance", "batch", "none"]
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm that lets a single pixel through: one value has no deviation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        return x if x.shape[2] * x.shape[3] == 1 else super().forward(x)
+
+
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
     """Return a normalisation: instance without weights (Zhu et al. 2017), batch with, or none."""
     match kind:
         case "instance":
-            return nn.InstanceNorm2d(channels)
+            return InstanceNorm(channels)
         case "batch":
             return nn.BatchNorm2d(channels)
         case "none":

@@ -74,7 +74,6 @@ def build(p: ReportParams, runs: Sequence[str], root: Path = Path()) -> str:
         credits=sorted({row.credit for row in rows if row.credit}),
         runs=told,
         leaderboard=leaderboard(runs, root),
-        leaderboard=leaderboard(runs, root),
     )
 
 
