@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,10 @@ SECTIONS = (  # every stage checks the names of all of them
     *("scrape", "frames", "dedup", "select", "resize", "manifest"),
     *("model", "train", "evaluate", "report"),
 )
+WAY_BACK = (
+    "correct it, then run the same command again "
+    "(after a failed `dvc exp run -S`: git checkout params.yaml && dvc checkout)"
+)
 Loc = tuple[str | int, ...]
 S = TypeVar("S", bound="Section")
 
@@ -24,7 +29,7 @@ S = TypeVar("S", bound="Section")
 class Section(BaseModel):
     """A closed, frozen part of params.yaml: an unknown key is a mistake, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def load_section(
@@ -42,15 +47,14 @@ def load_section(
         ParamsError: lists all the mistakes of the section, each with its line.
     """
     moved, (root, tree) = elsewhere or {}, _read(path)
-    mistakes = list(_doubled(root))
+    mistakes = [f"{path} {text}" for text in _doubled(root)]
     for name in set(tree if isinstance(tree, Mapping) else ()) - set(SECTIONS):
         hint = did_you_mean(name, SECTIONS)
-        mistakes.append(f"line {_line(root, (name,))}: {name}: unknown section{hint}")
+        mistakes.append(_told(path, root, (name,), f"unknown section{hint}"))
     value = _at(tree, keys, path)
     if moved and isinstance(value, Mapping):
         mistakes += [
-            f"line {_line(root, (*keys, field))}: {'.'.join((*keys, field))}: "
-            f"unknown key; it is read from '{'.'.join(place)}'"
+            _told(path, root, (*keys, field), f"unknown key; it is read from '{'.'.join(place)}'")
             for field, place in moved.items()
             if field in value
         ]
@@ -61,14 +65,15 @@ def load_section(
         for detail in error.errors():
             head, *rest = detail["loc"] or ("",)
             place = (*moved.get(str(head), (*keys, head)), *rest)
-            line = f"line {_line(root, place)}: {'.'.join(map(str, place))}"
-            mistakes.append(f"{line}: {_mistake(detail, model)}")
+            if detail["type"] == "union_tag_invalid":
+                place = (*place, detail["ctx"]["discriminator"].strip("'"))
+            mistakes.append(_told(path, root, place, _mistake(detail, model)))
     if mistakes:
         many = f"{len(mistakes)} mistakes for section '{'.'.join(keys)}'"
         raise ParamsError(
             mistakes[0] if len(mistakes) == 1 else "\n  - ".join((many, *mistakes)),
             where=str(path),
-            fix="correct it, then run the same command again",
+            fix=WAY_BACK,
         )
     return section
 
@@ -91,8 +96,8 @@ def _read(path: Path) -> tuple[yaml.Node | None, object]:
         return yaml.compose(text), yaml.safe_load(text)
     except FileNotFoundError:
         what, fix = f"there is no {path.name}", "run from the repository root"
-    except yaml.YAMLError as error:
-        what, fix = f"not YAML: {error}", "mend its layout"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        what, fix = f"not YAML in UTF-8: {error}", "mend its layout"
     raise ParamsError(what, where=str(path), fix=fix)
 
 
@@ -123,14 +128,32 @@ def _doubled(node: yaml.Node | None, at: str = "") -> Iterator[str]:
             yield from _doubled(inner, f"{at}{number}.")
 
 
+def _told(path: Path, root: yaml.Node | None, place: Loc, what: str) -> str:
+    """Say it as "params.yaml line 12: model.generator: what is wrong"."""
+    line, named = _found(root, place)
+    return f"{path} line {line}: {'.'.join(map(str, named))}: {what}"
+
+
 def _mistake(detail: ErrorDetails, model: type[Section]) -> str:
-    if detail["type"] == "extra_forbidden":
-        loc = detail["loc"]
-        return f"unknown key{did_you_mean(loc[-1], _siblings(model, loc))}"
+    """Say what is wrong with a value, beside the value itself."""
+    given, kind = detail["input"], detail["type"]
+    match kind:
+        case "extra_forbidden":
+            loc = detail["loc"]
+            return f"unknown key{did_you_mean(loc[-1], _siblings(model, loc))}"
+        case "missing":
+            return "it is missing"
+        case "value_error":
+            return detail["msg"].removeprefix("Value error, ")
+        case "literal_error" | "union_tag_invalid":
+            context = detail["ctx"]
+            known = re.findall("'(.*?)'", context.get("expected") or context["expected_tags"])
+            word = context.get("tag", given)
+            return f"'{word}' is not one of {', '.join(known)}{did_you_mean(word, known)}"
     text = detail["msg"][:1].lower() + detail["msg"][1:]
-    if detail["type"] == "literal_error":
-        return text + did_you_mean(detail["input"], re.findall("'(.*?)'", text))
-    return text
+    quotes = "; put it in quotes" if kind == "string_type" else ""
+    short = isinstance(given, bool | int | float | str | date)
+    return f"{text}, not {given!s:.60}{quotes}" if short else text
 
 
 def _siblings(model: type[BaseModel], loc: Loc) -> list[str]:
@@ -148,16 +171,24 @@ def _models(annotation: object) -> list[type[BaseModel]]:
     return [m for inner in getattr(annotation, "__args__", ()) for m in _models(inner)]
 
 
-def _line(node: yaml.Node | None, loc: Loc) -> int:
-    """Return the 1-based line of the deepest part of `loc` that the YAML holds."""
-    line = 0
+def _found(node: yaml.Node | None, loc: Loc) -> tuple[int, Loc]:
+    """Return the 1-based line of the deepest part of `loc` in the YAML, and `loc` as it is there.
+
+    What the YAML does not hold (the tag of a union) is left out, but for the last: a missing key.
+    """
+    line, named = 0, list[str | int]()
     for part in loc:
         if isinstance(node, yaml.MappingNode):
             hit = next(((k, v) for k, v in node.value if k.value == str(part)), None)
             if hit is None:
-                continue  # a union tag, or a missing key: stay at the parent
+                continue
             line, node = hit[0].start_mark.line, hit[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             node = node.value[part]
             line = node.start_mark.line
-    return line + 1
+        else:
+            continue
+        named.append(part)
+    if loc and (not named or named[-1] != loc[-1]) and loc[-1] != "":
+        named.append(loc[-1])
+    return line + 1, tuple(named)
