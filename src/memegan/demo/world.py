@@ -81,7 +81,7 @@ def _cartoon(what: Scene, side: int) -> Image.Image:
 
 def _photo(what: Scene, side: int) -> Image.Image:
     noise = np.random.default_rng(what.seed)
-    camera = noise.uniform((0.97, 0.99, 0.97), (1.03, 1.01, 1.03)) * noise.uniform(0.7, 1.3)
+    camera = noise.uniform((0.97, 0.99, 0.97), (1.03, 1.01, 1.03)) * noise.uniform(0.93, 1.07)
     textures: dict[float, np.ndarray] = {}
     rows = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
     sky = np.asarray(what.palette.sky.photo, np.float32)
@@ -120,7 +120,7 @@ def _texture(
             cells = max(2, min(side, round(1 / (scale * octave))))
             coarse = Image.fromarray(noise.standard_normal((cells, cells)).astype(np.float32))
             total += weight * np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
-        made[scale] = total[..., None] * 0.5
+        made[scale] = total[..., None] * 0.35
     return made[scale]
 
 
