@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 MAX_PIXELS = 64_000_000
 MAX_SIDE_PX = 16_384
@@ -89,9 +89,10 @@ def rgb(data: bytes, at_least_px: int | None = None) -> np.ndarray:
         BadMedia: as `header`, or the data ends before the pixels do.
     """
     with _opened(data) as image:
-        orientation = _orientation(image)
         if sniff(data) == "image/jpeg" and image.mode == "RGB" and "icc_profile" not in image.info:
-            return _turned(_jpeg(data, image.size, at_least_px), orientation)
+            return _turned(_jpeg(data, image.size, at_least_px), _orientation(image))
+        image.load()  # before EXIF is asked for: a PNG decodes for it, and its error would be lost
+        orientation = _orientation(image)
         return _turned(np.asarray(_flat(image)), orientation)
 
 
@@ -110,6 +111,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield image
     except Image.DecompressionBombError as error:
         raise BadMedia("too_many_pixels", str(error)) from None
+    except UnidentifiedImageError:  # its own text holds an address in memory
+        raise BadMedia("truncated", f"the header of {sniff(data)} is damaged") from None
     except (OSError, SyntaxError, ValueError, IndexError, struct.error) as error:
         raise BadMedia("truncated", str(error)) from None
 

@@ -10,7 +10,7 @@ Level = Literal["exact", "same", "template"]
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 # What a file is and where it lies, and where it came from: the same columns in several tables.
-_ID = ("first 16 hex digits of the origin's sha256", SHA[:16])
+_ID = ("first 16 hex digits of the origin's sha256 (or of sha256 and rect)", SHA[:16])
 _PACK = ("pack file, relative to the project", "data/raw/packs/2026-11-21-0000.tar")
 _MEMBER = ("member of the pack: sha256 and extension", f"{SHA}.png")
 _DOMAIN = ("what it shows, free text set by the source; runs choose by it", "photo")

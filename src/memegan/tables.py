@@ -77,20 +77,25 @@ def columns(record: type) -> tuple[Column, ...]:
 def write_table(path: Path, record: type[T], rows: Iterable[T]) -> None:
     """Write rows in their order, beside `path`, then rename; lines end in \\n everywhere.
 
-    Columns that only some rows have (`extra`) follow the declared ones, sorted by name.
+    Columns that only some rows have (`extra`) follow the declared ones, sorted by name; one that
+    is called like a declared column is left out. What is no Unicode becomes a question mark, and
+    every line break within a cell \\n: the one kind that CSV quotes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [c.name for c in columns(record)]
     rows = list(rows)
-    more = sorted({name for row in rows for name in _extra(row)})
+    more = sorted({name for row in rows for name in _extra(row)} - set(names))
     part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with part.open("w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*names, *more])
         for row in rows:
             extra = _extra(row)
             writer.writerow(
-                [*(_text(getattr(row, n)) for n in names), *(extra.get(n, "") for n in more)]
+                [
+                    _text(v)
+                    for v in (*(getattr(row, n) for n in names), *(extra.get(n, "") for n in more))
+                ]
             )
     part.replace(path)
 
@@ -187,7 +192,9 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(int(value))
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return str(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _reader(c: Column) -> Callable[[str], Any]:

@@ -1,5 +1,6 @@
 """Every picture that dedup looks at: fetched files and kept frames, with all their provenance."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ def _fetched(raw: Path) -> Iterator[Candidate]:
         if f.status == "ok" and f.content_type.startswith("image/"):
             post = posts[f.post_id]
             row = KeptRow(
-                id=f.sha256[:16],
+                id=_id(f.sha256, f.rect),
                 pack=f.pack,
                 member=f.member,
                 offset=f.offset,
@@ -62,7 +63,7 @@ def _frames(folder: Path) -> Iterator[Candidate]:
         if f.status == "kept":
             video = videos[f.video]
             row = KeptRow(
-                id=f.sha256[:16],
+                id=_id(f.sha256, ""),
                 pack=f.pack,
                 member=f.member,
                 offset=f.offset,
@@ -87,3 +88,8 @@ def _frames(folder: Path) -> Iterator[Candidate]:
                 caption=video.caption,
             )
             yield Candidate(row, f"{video.name} at {f.time_s:.3f} s")
+
+
+def _id(sha256: str, rect: str) -> str:
+    """Name a picture; two parts of one file are two pictures."""
+    return hashlib.sha256(f"{sha256} {rect}".encode()).hexdigest()[:16] if rect else sha256[:16]

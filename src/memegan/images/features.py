@@ -16,7 +16,7 @@ class Features:
 
     phash: int
     thumb: np.ndarray
-    pixels_sha256: str
+    pixels_sha256: str  # of the pixels as they were decoded, a JPEG maybe at a smaller scale
     width_px: int
     height_px: int
 
@@ -24,8 +24,8 @@ class Features:
 def phash(gray: np.ndarray) -> int:
     """Return the 64-bit DCT hash of a gray picture (Zauner 2010, section 3.2.1).
 
-    32x32 area means, the 8x8 lowest frequencies without the first row and column's constant
-    terms' dominance: each bit says whether a coefficient is above their median.
+    32x32 area means, the 8x8 lowest frequencies of their DCT: each bit says whether a
+    coefficient is above the median of all but the constant one.
     """
     small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:8, :8].ravel()
@@ -61,21 +61,24 @@ def worst_line(marked: np.ndarray) -> float:
     return float(cv2.blur(marked, (_LINE[1], _LINE[0]), borderType=cv2.BORDER_CONSTANT).max())
 
 
-def near_pairs(hashes: np.ndarray, radius: int, block: int = 2048) -> np.ndarray:
-    """Return all pairs (i, j), i < j, of 64-bit hashes at most `radius` bits apart, and how far.
+def near_pairs(
+    earlier: np.ndarray, later: np.ndarray, radius: int, block_bytes: int = 1 << 26
+) -> np.ndarray:
+    """Return all i < j whose 64-bit hashes earlier[i] and later[j] are near, and how far.
 
-    Blocks of N x 2048 popcounts: memory stays flat, 10,000 hashes take about a second.
+    Popcounts block by block: memory stays flat, 10,000 hashes take about a second.
 
     Args:
-        hashes: (N,) uint64.
+        earlier, later: (N,) uint64 each.
+        block_bytes: memory for one block of exclusive ors.
 
     Returns:
-        (P, 3) int64: i, j, bits; sorted.
+        (P, 3) int64: i, j, bits (at most `radius`); sorted.
     """
     found = [np.zeros((0, 3), np.int64)]
-    for start in range(0, len(hashes), block):
-        rows = hashes[start : start + block, None]
-        bits = np.bitwise_count(rows ^ hashes[None, start:])
+    block = max(1, block_bytes // (8 * max(1, len(later))))
+    for start in range(0, len(earlier), block):
+        bits = np.bitwise_count(earlier[start : start + block, None] ^ later[None, start:])
         i, j = np.nonzero(bits <= radius)
         ahead = j > i
         i, j = i[ahead], j[ahead]

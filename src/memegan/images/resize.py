@@ -1,7 +1,7 @@
 """Bring pictures to their stored size, antialiased, and into packs."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from memegan.errors import DataError
-from memegan.images.dedup import cut, ordered_map
+from memegan.images.look import Read, whole
+from memegan.images.ordered import ordered_map
 from memegan.images.params import ResizeParams
-from memegan.media import rgb
+from memegan.media import BadMedia
 from memegan.packs import HashedPacks, member_name
 from memegan.records import ImageRow, KeptRow
 
@@ -56,11 +57,7 @@ def scaled(pixels: np.ndarray, width: int, height: int, p: ResizeParams) -> np.n
 
 
 def write_images(
-    rows: Sequence[KeptRow],
-    read: Callable[[KeptRow], bytes],
-    p: ResizeParams,
-    folder: Path,
-    workers: int,
+    rows: Sequence[KeptRow], read: Read, p: ResizeParams, folder: Path, workers: int
 ) -> list[ImageRow]:
     """Store every picture and return the rows of images.csv, sorted by id.
 
@@ -72,9 +69,8 @@ def write_images(
 
     def work(row: KeptRow) -> tuple[bytes, int, int]:
         try:
-            pixels = rgb(read(row), at_least_px=None if row.rect else p.size_px)
-            pixels = fit(cut(pixels, row.rect) if row.rect else pixels, p)
-        except Exception as error:  # the file went through dedup: whatever breaks now is damage
+            pixels = fit(whole(row, read(row), at_least_px=p.size_px), p)
+        except (BadMedia, ValueError) as error:  # the file went through dedup, so this is damage
             raise DataError(
                 f"a kept picture cannot be read: {error}",
                 where=f"{row.pack} at {row.offset}",

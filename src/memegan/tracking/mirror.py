@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def mirrored(
-    folder: Path, tags: Mapping[str, str], params: Mapping[str, object], wait_s: float = 30
+    folder: Path, tags: Mapping[str, str], params: Mapping[str, object], wait_s: float = 60
 ) -> Iterator[Spool]:
     """Track into `folder` (ROOT/runs/KEY), mirrored to MLFLOW_TRACKING_URI or ROOT/mlflow.db.
 
@@ -49,7 +49,7 @@ def mirrored(
 
 
 @contextmanager
-def mirroring(*folders: Path, wait_s: float = 30) -> Iterator[None]:
+def mirroring(*folders: Path, wait_s: float = 60) -> Iterator[None]:
     """Send what is noted in the folders during the block, and the rest at its end."""
     sender = _start(folders)
     try:

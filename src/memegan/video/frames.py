@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -16,7 +18,7 @@ from memegan.packs import HashedPacks, member_name, read_place
 from memegan.records import FetchRow, FrameRow, PostRow, ShotRow, VideoRow
 from memegan.tables import read_table, write_table
 from memegan.video.params import FramesParams
-from memegan.video.sample import Sampled, Sampling, sample
+from memegan.video.sample import Open, Sampled, Survey, sample, survey
 
 log = logging.getLogger(__name__)
 
@@ -26,43 +28,40 @@ class Video:
     """One file and where it came from; nothing is read yet."""
 
     about: VideoRow
-    data: bytes
+    open: Open
 
 
 def write_frames(videos: Iterable[Video], p: FramesParams, out: Path) -> None:
     """Sample every video once and write frames.csv, shots.csv, videos.csv and packs.
 
+    One frame is in memory at a time, whatever a video's length.
+
     Raises:
         DataError: there are videos, and not one of them gave a frame.
     """
-    about: list[VideoRow] = []
+    about: dict[str, VideoRow] = {}
     shots: list[ShotRow] = []
     frames: list[FrameRow] = []
     with HashedPacks(out / "packs") as packs:
         for video in videos:
-            if video.about.video in {row.video for row in about}:
+            name = video.about.video
+            if name in about:
                 continue
-            got = sample(video.data, p)
-            about.append(_about(video.about, got))
-            shots += _shots(video.about.video, got)
-            frames += [_keep(packs, video.about.video, one) for one in got.frames]
-            log.info("%s: %d frames, %s", video.about.name, got.reading.frames, got.reading.status)
+            seen = survey(video.open, p)
+            about[name] = replace(video.about, **vars(seen.reading))
+            shots += _shots(name, seen)
+            frames += [_keep(packs, name, one) for one in sample(video.open, seen, p)]
+            log.info("%s: %s", about[name].name, _told(about[name]))
     if about and not any(row.status == "kept" for row in frames):
-        told = "; ".join(f"{row.name}: {row.reason} {row.detail}" for row in about)
         raise DataError(
-            f"no frame came of any video: {told}",
+            "no frame came of any video: "
+            + "; ".join(f"{row.name}: {_told(row)}" for row in about.values()),
             where="frames",
             fix="bring sound files, or take the videos out of the sources",
         )
-    rows = [
-        replace(row, pack=packs.places[row.member].pack, offset=packs.places[row.member].offset)
-        if row.member
-        else row
-        for row in frames
-    ]
-    write_table(out / "frames.csv", FrameRow, rows)
+    write_table(out / "frames.csv", FrameRow, [_placed(packs, row) for row in frames])
     write_table(out / "shots.csv", ShotRow, shots)
-    write_table(out / "videos.csv", VideoRow, about)
+    write_table(out / "videos.csv", VideoRow, about.values())
 
 
 def fetched_videos(raw: Path) -> Iterator[Video]:
@@ -70,7 +69,7 @@ def fetched_videos(raw: Path) -> Iterator[Video]:
     posts = {post.post_id: post for post in read_table(raw / "posts.csv", PostRow)}
     for row in read_table(raw / "fetches.csv", FetchRow):
         if row.status == "ok" and row.content_type.startswith("video/"):
-            yield Video(_row_of(posts[row.post_id], row), read_place(row))
+            yield Video(_row_of(posts[row.post_id], row), partial(_from_pack, row))
 
 
 def local_videos(p: FramesParams, root: Path = Path()) -> Iterator[Video]:
@@ -88,21 +87,37 @@ def local_videos(p: FramesParams, root: Path = Path()) -> Iterator[Video]:
                 fix="bring the videos (below data/inputs), or mend the path",
             )
         for path in found:
-            data, name = path.read_bytes(), path.relative_to(root).as_posix()
-            post = f"video:{wanted.community}:{path.name}"
-            origin = _empty(hashlib.sha256(data).hexdigest(), name)
-            yield Video(
-                replace(
-                    origin,
-                    source="video",
-                    community=wanted.community,
-                    domain=wanted.domain,
-                    post_id=post,
-                    licence=wanted.licence,
-                    credit=wanted.credit,
-                ),
-                data,
+            video = local_video(path, path.relative_to(root).as_posix())
+            about = replace(
+                video.about,
+                community=wanted.community,
+                domain=wanted.domain,
+                post_id=f"video:{wanted.community}:{path.name}",
+                licence=wanted.licence,
+                credit=wanted.credit,
             )
+            yield replace(video, about=about)
+
+
+def local_video(path: Path, name: str) -> Video:
+    """Return a file as a video, known as `name`; nobody says who published it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    about = replace(_empty(digest, name), source="video", post_id=f"video:{name}")
+    return Video(about, partial(_from_file, path))
+
+
+def _from_file(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _from_pack(row: FetchRow) -> BinaryIO:
+    return io.BytesIO(read_place(row))  # what a source brings is small: its bytes are limited
+
+
+def _told(row: VideoRow) -> str:
+    trouble = f", {row.reason}: {row.detail}" if row.reason else ""
+    return f"{row.frames} frames, {row.status}{trouble}"
 
 
 def _empty(video: str, name: str) -> VideoRow:
@@ -140,56 +155,67 @@ def _row_of(post: PostRow, row: FetchRow) -> VideoRow:
     )
 
 
-def _about(row: VideoRow, got: Sampling) -> VideoRow:
-    told = {k: v for k, v in vars(got.reading).items() if not k.startswith("_")}
-    return replace(row, **told)
-
-
-def _shots(video: str, got: Sampling) -> list[ShotRow]:
-    def seconds(n: int) -> float:
-        return _rounded(got.times[n][1])
-
+def _shots(video: str, seen: Survey) -> list[ShotRow]:
     return [
         ShotRow(
             video=video,
             shot=number,
-            transition=s.transition,  # type: ignore[arg-type] # find_shots gives these words only
-            start_pts=got.times[s.first][0],
-            end_pts=got.times[s.last][0],
-            start_s=seconds(s.first),
-            end_s=seconds(s.last),
+            transition=s.transition,
+            start_pts=seen.pts[s.first],
+            end_pts=seen.pts[s.last],
+            start_s=_rounded(seen.times[s.first]),
+            end_s=_rounded(seen.times[s.last]),
             frames=s.last - s.first + 1,
         )
-        for number, s in enumerate(got.shots)
+        for number, s in enumerate(seen.shots)
     ]
 
 
 def _keep(packs: HashedPacks, video: str, one: Sampled) -> FrameRow:
-    data = _png(one.pixels) if one.pixels is not None else b""
-    member = member_name(data, "png") if data else ""
-    if data:
-        packs.add(member, data)
-    height, width = one.pixels.shape[:2] if one.pixels is not None else (0, 0)
-    return FrameRow(
+    """Put a kept frame into the packs; where it lies there is known when they are closed."""
+    row = FrameRow(
         video=video,
         pts=one.pts,
         time_s=_rounded(one.time),
         shot=one.shot,
-        status="dropped" if one.reason else "kept",
+        status="dropped",
         reason=one.reason,
-        sha256=member.removesuffix(".png"),
-        width_px=width,
-        height_px=height,
+        sha256="",
+        width_px=0,
+        height_px=0,
         pack="",
-        member=member,
+        member="",
         offset=0,
+        bytes=0,
+    )
+    if one.pixels is None:
+        return row
+    data = _png(one.pixels)
+    member = member_name(data, "png")
+    packs.add(member, data)
+    return replace(
+        row,
+        status="kept",
+        sha256=member.removesuffix(".png"),
+        width_px=one.pixels.shape[1],
+        height_px=one.pixels.shape[0],
+        member=member,
         bytes=len(data),
     )
 
 
+def _placed(packs: HashedPacks, row: FrameRow) -> FrameRow:
+    if not row.member:
+        return row
+    place = packs.places[row.member]
+    return replace(row, pack=place.pack, offset=place.offset)
+
+
 def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=6)
+    Image.fromarray(pixels).save(
+        file, "PNG", compress_level=3
+    )  # 6 is 6 % smaller, and thrice the time
     return file.getvalue()
 
 

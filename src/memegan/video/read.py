@@ -1,27 +1,46 @@
 """Frames of a video by presentation time, and what was wrong with the file."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import BinaryIO
 
 import av
 import cv2
 import numpy as np
 
+from memegan.media import sniff
+
 THUMB = (64, 36)  # width and height of the planes that shots and repeats are told by
 _MARGIN_S = Fraction(1, 2)  # a declared duration may be so much longer than the last frame's time
+Box = tuple[int, int, int, int]  # top, bottom, left, right in pixels of the coded picture
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame; `turned` by the display matrix only when it is converted."""
+    """One decoded frame; nothing is converted before somebody asks."""
 
     pts: int
     time: Fraction  # seconds after the first frame
     is_key: bool
-    thumb: np.ndarray  # (36, 64, 3) uint8: Y, U, V
     raw: av.VideoFrame
+
+    def planes(self) -> list[np.ndarray]:
+        """Return Y, U and V as they were coded, (H, W), (H/2, W/2), (H/2, W/2) uint8 views."""
+        raw = self.raw
+        if raw.format.name not in ("yuv420p", "yuvj420p"):
+            raw = raw.reformat(format="yuv420p")
+        return [
+            np.frombuffer(memoryview(p), np.uint8).reshape(p.height, p.line_size)[:, : p.width]
+            for p in raw.planes[:3]
+        ]
+
+    def rgb(self, box: Box | None = None) -> np.ndarray:
+        """Return (H, W, 3) uint8: the part in `box`, turned by the container's display matrix."""
+        pixels = self.raw.to_ndarray(format="rgb24")
+        if box is not None:
+            pixels = pixels[box[0] : box[1], box[2] : box[3]]
+        return np.ascontiguousarray(np.rot90(pixels, _quarter_turns(self.raw)))
 
 
 @dataclass
@@ -43,92 +62,114 @@ class Reading:
         """Note the first thing that went wrong: damaged once a frame was read, else failed."""
         if not self.reason:
             self.status = "damaged" if self.frames else "failed"
-            self.reason, self.detail = reason, detail.splitlines()[0][:200] if detail else ""
+            self.reason, self.detail = reason, detail
 
 
-def read(data: bytes, reading: Reading) -> Iterator[Frame]:
+def thumb(planes: list[np.ndarray]) -> np.ndarray:
+    """Return (36, 64, 3) uint8 area means of Y, U, V: no conversion to RGB is paid for."""
+    small = [cv2.resize(plane, THUMB, interpolation=cv2.INTER_AREA) for plane in planes]
+    return np.stack(small, axis=-1)
+
+
+def read(file: BinaryIO, reading: Reading) -> Iterator[Frame]:
     """Yield the frames of video stream 0 in the order of their times; fill `reading` on the way.
 
     A file that cannot be read to its end is told in `reading`, never raised: `empty`,
-    `not_media`, `no_video_stream`, `damaged` or `cut_tail` (frames end before the duration that
-    the container declares).
+    `not_a_video`, `no_video_stream`, `damaged` or `cut_tail` (everything ends before the duration
+    that the container declares).
     """
-    if not data:
+    start = file.read(32)
+    file.seek(0)
+    if not start:
         return reading.fail("empty", "no bytes at all")
+    if sniff(start).startswith("image/"):
+        return reading.fail("not_a_video", f"a picture: {sniff(start)}")
     try:
-        container = av.open(io.BytesIO(data), "r", metadata_errors="replace")
+        container = av.open(file, "r", metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        return reading.fail("not_media", str(error))
+        reason = "damaged" if sniff(start) else "not_a_video"
+        return reading.fail(reason, f"cannot be opened: {_words(error)}")
     with container:
         if not container.streams.video:
             return reading.fail("no_video_stream", f"{len(container.streams)} other streams")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        reading.codec = stream.codec_context.name
-        rate = stream.average_rate or Fraction(0)
-        reading.fps = f"{rate.numerator}/{rate.denominator}"
-        base = stream.time_base or Fraction(1, 1)
-        declared = stream.duration * base if stream.duration else None
-        if declared is None and container.duration:
-            declared = Fraction(container.duration, av.time_base)
-        reading.declared_s = None if declared is None else float(declared)
-        yield from _frames(container, stream, base, reading)
-        spare = max(_MARGIN_S, 3 / rate if rate else Fraction(0))
-        if (
-            declared is not None
-            and reading.last_s is not None
-            and declared - spare > reading.last_s
-        ):
-            reading.fail("cut_tail", f"{reading.last_s:.3f} s of {float(declared):.3f} s")
+        yield from _Reader(container, reading).frames()
         if reading.frames == 0:
             reading.fail("damaged", "no frame could be decoded")
 
 
-def rgb(frame: Frame) -> np.ndarray:
-    """Convert to (H, W, 3) uint8, turned as the container's display matrix says."""
-    pixels = frame.raw.to_ndarray(format="rgb24")
-    turns = round(getattr(frame.raw, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+class _Reader:
+    """One open container: what it declares, and how far its packets really go."""
 
+    def __init__(self, container: av.container.InputContainer, reading: Reading) -> None:
+        self.container, self.reading = container, reading
+        self.stream = stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        self.base = stream.time_base or Fraction(1, 1)
+        self.rate = stream.average_rate or Fraction(0)
+        reading.codec = stream.codec_context.name
+        reading.fps = f"{self.rate.numerator}/{self.rate.denominator}"
+        self.of_stream = bool(stream.duration)
+        declared = Fraction(container.duration or 0, av.time_base)
+        self.declared = stream.duration * self.base if stream.duration else declared
+        reading.declared_s = round(float(self.declared), 6) or None
+        self.reached = Fraction(0)  # where the packets end, of all streams
 
-def _frames(
-    container: av.container.InputContainer, stream: av.VideoStream, base: Fraction, reading: Reading
-) -> Iterator[Frame]:
-    start: int | None = None
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            decoded = packet.decode()
-        except av.FFmpegError as error:  # garbage in the middle: the rest may be sound
-            reading.fail("damaged", str(error))
-            if isinstance(error, av.EOFError | OSError) and packet is None:
-                return
-            continue
-        for raw in decoded:
+    def frames(self) -> Iterator[Frame]:
+        start: int | None = None
+        time = Fraction(-1)
+        for raw in self._decoded():
             if raw.pts is None:
                 continue
             start = raw.pts if start is None else start
-            if reading.frames == 0:
-                turned = round(getattr(raw, "rotation", 0) / 90) % 2
-                size = (raw.height, raw.width) if turned else (raw.width, raw.height)
-                reading.width_px, reading.height_px = size
-            if raw.is_corrupt:
-                reading.fail("damaged", f"a frame at {float((raw.pts - start) * base):.3f} s")
-            time = (raw.pts - start) * base
-            reading.frames += 1
-            reading.last_s = float(time)
-            yield Frame(raw.pts, time, bool(raw.key_frame), _thumb(raw), raw)
+            if (raw.pts - start) * self.base <= time:
+                self.reading.fail("damaged", f"time goes back at {float(time):.3f} s")
+                continue
+            time = (raw.pts - start) * self.base
+            self._note(raw, time)
+            yield Frame(raw.pts, time, bool(raw.key_frame), raw)
+        if self.reading.frames:
+            self._judge_tail(time)
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.pts is not None and packet.time_base:
+                    end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                    self.reached = max(self.reached, end)
+                frames = packet.decode() if packet.stream is self.stream else []
+            except av.FFmpegError as error:  # garbage in the middle: the rest may be sound
+                self.reading.fail("damaged", f"{_words(error)} after frame {self.reading.frames}")
+                continue
+            yield from (f for f in frames if isinstance(f, av.VideoFrame))
+
+    def _note(self, raw: av.VideoFrame, time: Fraction) -> None:
+        if self.reading.frames == 0:
+            size = (raw.width, raw.height)
+            turned = _quarter_turns(raw) % 2
+            self.reading.width_px, self.reading.height_px = size[::-1] if turned else size
+        self.reading.frames += 1
+        self.reading.last_s = round(float(time), 6)
+        if raw.is_corrupt:
+            self.reading.fail("damaged", f"a frame at {float(time):.3f} s")
+
+    def _judge_tail(self, last: Fraction) -> None:
+        """Tell a cut tail: a sound track may be longer than its picture, so it counts as well."""
+        end = last if self.of_stream else max(last, self.reached)
+        spare = max(_MARGIN_S, 3 / self.rate if self.rate else Fraction(0))
+        if self.declared - spare > end:
+            told = f"{float(last):.3f} s of {float(self.declared):.3f} s"
+            self.reading.fail("cut_tail", told)
 
 
-def _thumb(raw: av.VideoFrame) -> np.ndarray:
-    """Y, U and V at 64x36 from the planes themselves: no conversion to RGB is paid for."""
-    if raw.format.name not in ("yuv420p", "yuvj420p"):
-        raw = raw.reformat(format="yuv420p")
-    planes = []
-    for plane in raw.planes[:3]:
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        planes.append(cv2.resize(rows[:, : plane.width], THUMB, interpolation=cv2.INTER_AREA))
-    return np.stack(planes, axis=-1)
+def _quarter_turns(raw: av.VideoFrame) -> int:
+    """Return how often to turn the coded picture by 90 degrees, against the clock."""
+    return round(raw.rotation / 90) % 4
+
+
+def _words(error: Exception) -> str:
+    """Return what FFmpeg says without file names and numbers of the system."""
+    return str(getattr(error, "strerror", None) or error).splitlines()[0][:160]

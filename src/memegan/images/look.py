@@ -1,0 +1,72 @@
+"""One look at a candidate: what dedup has to know of it, or why it is set aside."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from memegan.images.features import THUMB_PX, Features, phash, thumbnail
+from memegan.media import BadMedia, header, rgb, sniff
+from memegan.records import KeptRow
+
+Read = Callable[[KeptRow], bytes]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Why a candidate is set aside: a stable code, and words for people."""
+
+    reason: str
+    detail: str = ""
+
+
+def look(row: KeptRow, read: Read, min_size_px: int) -> Features | Bad:
+    """Decode a picture, at a smaller scale where that does, and describe it."""
+    data = read(row)
+    try:
+        pixels = whole(row, data, at_least_px=THUMB_PX)
+        height, width = pixels.shape[:2]
+        if sniff(data) == "image/jpeg" and not row.rect:  # the pixels may be at a smaller scale
+            about = header(data)
+            width, height = about.width_px, about.height_px
+    except BadMedia as error:
+        return Bad(error.reason, str(error))
+    except ValueError as error:
+        return Bad("bad_rect", str(error))
+    if min(height, width) < min_size_px:
+        return Bad("too_small", f"{width}x{height} px")
+    thumb = thumbnail(pixels)
+    digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes())
+    return Features(phash(thumb), thumb, digest.hexdigest(), width, height)
+
+
+def same_pixels(a: KeptRow, b: KeptRow, read: Read) -> bool:
+    """Tell whether two pictures are equal at full size, whatever their files look like."""
+    return np.array_equal(whole(a, read(a)), whole(b, read(b)))
+
+
+def whole(row: KeptRow, data: bytes, at_least_px: int | None = None) -> np.ndarray:
+    """Return the part of a picture that counts, (H, W, 3) uint8.
+
+    Args:
+        at_least_px: as `media.rgb`; a part is always cut out of the full size.
+
+    Raises:
+        BadMedia: it cannot be decoded.
+        ValueError: the part does not lie in the picture.
+    """
+    return cut(rgb(data), row.rect) if row.rect else rgb(data, at_least_px)
+
+
+def cut(pixels: np.ndarray, rect: str) -> np.ndarray:
+    """Return the part x0,y0,x1,y1 of (H, W, 3).
+
+    Raises:
+        ValueError: the part is empty or lies outside the picture.
+    """
+    x0, y0, x1, y1 = (int(part) for part in rect.split(","))
+    height, width = pixels.shape[:2]
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise ValueError(f"{rect} does not lie in {width}x{height} px")
+    return np.ascontiguousarray(pixels[y0:y1, x0:x1])
