@@ -4,15 +4,15 @@ import ast
 import difflib
 import importlib
 import logging
-import os
 import sys
 import traceback
 from pathlib import Path
 
 from memegan import __version__
 from memegan.errors import MemeganError
+from memegan.threads import wait_politely
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in stage.py: before torch is loaded
+wait_politely()
 _CLI = Path(__file__).parent / "cli"
 
 
