@@ -18,6 +18,7 @@ from memegan.errors import DataError
 
 PACK_BYTES = 50_000_000  # 10-50 MB: few files, and one changed picture re-sends only so much
 _BLOCK = 512
+_DIGITS = 64  # of a sha256
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ def read_place(place: Placed, root: Path = Path()) -> bytes:
     """Return the bytes of one member; safe to call from several threads.
 
     Raises:
-        DataError: there is no such pack, or it ends before the member does.
+        DataError: there is no such pack, it ends before the member does, or what lies there is
+            not what a member named by its sha256 holds.
     """
     try:
         with (root / place.pack).open("rb") as file:
@@ -133,13 +135,14 @@ def read_place(place: Placed, root: Path = Path()) -> bytes:
             where=place.pack,
             fix="run: dvc checkout, dvc pull, or dvc repro",
         ) from None
+    digest = place.member.partition(".")[0]
     if len(data) != place.bytes:
-        raise DataError(
-            f"the pack ends inside {place.member}",
-            where=place.pack,
-            fix="remove it, then run: dvc checkout (or dvc repro)",
-        )
-    return data
+        what = f"the pack ends inside {place.member}"
+    elif len(digest) == _DIGITS and hashlib.sha256(data).hexdigest() != digest:
+        what = f"other bytes lie at {place.offset} than those of {place.member}"
+    else:
+        return data
+    raise DataError(what, where=place.pack, fix="remove it, then run: dvc checkout (or dvc repro)")
 
 
 def members(pack: Path) -> Iterator[Place]:
