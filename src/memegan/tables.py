@@ -86,18 +86,17 @@ def write_table(path: Path, record: type[T], rows: Iterable[T]) -> None:
     rows = list(rows)
     more = sorted({name for row in rows for name in _extra(row)} - set(names))
     part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*names, *more])
-        for row in rows:
-            extra = _extra(row)
-            writer.writerow(
-                [
-                    _text(v)
-                    for v in (*(getattr(row, n) for n in names), *(extra.get(n, "") for n in more))
-                ]
-            )
-    part.replace(path)
+    try:
+        with part.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*names, *more])
+            for row in rows:
+                extra = _extra(row)
+                values = (*(getattr(row, n) for n in names), *(extra.get(n, "") for n in more))
+                writer.writerow([_text(value) for value in values])
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_table(path: Path, record: type[T]) -> list[T]:
@@ -110,7 +109,7 @@ def read_table(path: Path, record: type[T]) -> list[T]:
 
 
 def iter_table(path: Path, record: type[T]) -> Iterator[T]:
-    """Yield the rows of a file one by one.
+    """Yield the rows of a file one by one; empty lines and a byte order mark say nothing.
 
     Raises:
         DataError: there is no file, its header lacks a declared column (or has one too many
@@ -120,33 +119,19 @@ def iter_table(path: Path, record: type[T]) -> Iterator[T]:
         raise DataError(
             f"there is no {path.name}", where=str(path), fix="run: dvc repro (or dvc pull)"
         )
-    wanted = columns(record)
-    keeps_extra = any(f.name == EXTRA for f in _fields(record))
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        missing = [c.name for c in wanted if c.name not in header]
-        unknown = [name for name in header if name not in {c.name for c in wanted}]
-        if missing or (unknown and not keeps_extra):
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = csv.reader(file)
+        try:
+            header = next(lines, [])
+            read = _row_reader(path, record, header)
+            yield from (read(cells) for cells in lines if cells)
+        except (ValueError, csv.Error) as error:
+            what = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "a bad line"
             raise DataError(
-                f"the header lacks {missing} and has unknown {unknown}",
-                where=str(path),
-                fix="run the stage that writes it again",
-            )
-        readers = [(c.name, header.index(c.name), _reader(c)) for c in wanted]
-        more = [(name, header.index(name)) for name in unknown]
-        for number, cells in enumerate(reader, start=2):
-            try:
-                values: dict[str, Any] = {name: read(cells[at]) for name, at, read in readers}
-                if keeps_extra:
-                    values[EXTRA] = {name: cells[at] for name, at in more if cells[at]}
-            except (ValueError, IndexError) as error:
-                raise DataError(
-                    f"a cell is not what its column says: {error}",
-                    where=f"{path}, line {number}",
-                    fix="mend the line, or run the stage that writes the file again",
-                ) from None
-            yield record(**values)
+                f"{what}: {error}",
+                where=f"{path}, line {lines.line_num}",
+                fix="mend the line, or run the stage that writes the file again",
+            ) from None
 
 
 def mistakes(record: type[T], rows: Iterable[T]) -> list[str]:
@@ -197,14 +182,53 @@ def _text(value: object) -> str:
     return str(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _row_reader(path: Path, record: type[T], header: list[str]) -> Callable[[list[str]], T]:
+    """Return what makes a record of a line's cells; it raises ValueError for cells that do not fit.
+
+    Raises:
+        DataError: the header is not the record's.
+    """
+    wanted = columns(record)
+    keeps_extra = any(f.name == EXTRA for f in _fields(record))
+    missing = [c.name for c in wanted if c.name not in header]
+    unknown = [name for name in header if name not in {c.name for c in wanted}]
+    if missing or (unknown and not keeps_extra):
+        raise DataError(
+            f"the header lacks {missing} and has unknown {unknown}",
+            where=str(path),
+            fix="run the stage that writes it again",
+        )
+    readers = [(c.name, header.index(c.name), _reader(c)) for c in wanted]
+    more = [(name, header.index(name)) for name in unknown]
+
+    def read(cells: list[str]) -> T:
+        if len(cells) != len(header):
+            raise ValueError(f"{len(cells)} cells where the header has {len(header)}")
+        values: dict[str, Any] = {name: make(cells[at]) for name, at, make in readers}
+        if keeps_extra:
+            values[EXTRA] = {name: cells[at] for name, at in more if cells[at]}
+        return record(**values)
+
+    return read
+
+
 def _reader(c: Column) -> Callable[[str], Any]:
-    if c.choices:
-        return lambda text: _chosen(text, c)
-    make: Callable[[str], Any] = (lambda text: text == "1") if c.base is bool else c.base
-    return (lambda text: make(text) if text else None) if c.optional else make
+    """Return what turns a cell into a value, or raises ValueError with the column's name."""
+    if c.base is str and not c.choices:
+        return str
 
+    def read(text: str) -> Any:  # noqa: ANN401 - the column's annotation is the type
+        if c.optional and not text:
+            return None
+        if c.choices or c.base is bool:
+            known: dict[str, Any] = {choice: choice for choice in c.choices}
+            known = known or {"0": False, "1": True}
+            if text not in known:
+                raise ValueError(f"{c.name}: '{text:.60}' is not one of {', '.join(known)}")
+            return known[text]
+        try:
+            return c.base(text)
+        except ValueError:
+            raise ValueError(f"{c.name}: '{text:.60}' is no {c.base.__name__}") from None
 
-def _chosen(text: str, c: Column) -> str:
-    if text not in c.choices:
-        raise ValueError(f"{c.name}: '{text}' is not one of {', '.join(c.choices)}")
-    return text
+    return read
