@@ -18,7 +18,7 @@ from memegan.stage import dvc_root, run_stage, write_json
 from memegan.tables import read_table
 from memegan.tracking.notes import note_eval
 from memegan.training.export import load_model
-from memegan.training.grids import picture, png
+from memegan.training.grids import labelled, png
 
 
 def main(name: str) -> None:
@@ -40,7 +40,7 @@ def main(name: str) -> None:
     out = Path("plots/eval") / name
     out.mkdir(parents=True, exist_ok=True)
     shown = {title: images[:10] for title, images in judged.shown.items()}
-    (out / "test.png").write_bytes(png(picture(shown)))
+    (out / "test.png").write_bytes(png(labelled(shown)))
     home = dvc_root() / "runs" / model.key
     note_eval(home, metrics, run.total_images, {"test.png": out / "test.png"})
 

@@ -92,6 +92,6 @@ def _checkerboard(name: str, fakes: Tensor) -> list[Alarm]:
         Alarm(
             "checkerboard",
             f"{name} has a grid of single pixels",
-            "set model.resnet.upsample to resize, or use instance norm",
+            "train longer; else resize convolutions (model.resnet.upsample: resize), instance norm",
         )
     ]

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+_GUTTER_PX = 80
 _ORDER = ("a", "fake_b", "cycle_a", "identity_b", "b", "fake_a", "cycle_b", "identity_a", "fake")
 
 
@@ -20,7 +21,7 @@ def grid(images: Mapping[str, Tensor], columns: int = 8) -> Tensor:
         (only,) = images.values()
         wide = min(columns, len(only))
         return picture({str(n): only[n : n + wide] for n in range(0, len(only) - wide + 1, wide)})
-    return picture({name: images[name] for name in _ORDER if name in images})
+    return labelled({name: images[name] for name in _ORDER if name in images})
 
 
 def picture(rows: Mapping[str, Tensor]) -> Tensor:
@@ -28,6 +29,19 @@ def picture(rows: Mapping[str, Tensor]) -> Tensor:
     lines = [torch.cat(list(row), dim=2) for row in rows.values()]
     whole = torch.cat(lines, dim=1)
     return ((whole.detach().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
+
+
+def labelled(rows: Mapping[str, Tensor]) -> Tensor:
+    """Lay rows out as `picture` does, with the name of each row on its left."""
+    whole = picture(rows)
+    sides = [row.shape[2] for row in rows.values()]
+    gutter = Image.new("L", (_GUTTER_PX, whole.shape[1]), 255)
+    draw, font, top = ImageDraw.Draw(gutter), ImageFont.load_default_imagefont(), 0
+    for name, side in zip(rows, sides, strict=True):
+        draw.text((4, top + (side - 11) // 2), name, 0, font)
+        top += side
+    names = torch.from_numpy(np.asarray(gutter).copy())
+    return torch.cat([names.expand(3, -1, -1), whole], dim=2)
 
 
 def png(picture: Tensor) -> bytes:
