@@ -21,11 +21,13 @@ def follow(
 ) -> None:
     """Move the averages towards the networks: after `half_life` images half of the old is left.
 
-    Buffers (statistics of batch norm) are copied. A half-life of 0 copies all.
+    The statistics of batch norm are averaged alike, for they belong to the weights; counters are
+    copied. A half-life of 0 copies all.
     """
     keep = 0.5 ** (batch_size / half_life) if half_life else 0.0
     for name, average in averages.items():
-        net = nets[name]
-        torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - keep)
-        for old, new in zip(average.buffers(), net.buffers(), strict=True):
-            old.copy_(new)
+        old, new = average.state_dict(), nets[name].state_dict()
+        moving = [key for key, value in old.items() if value.is_floating_point()]
+        torch._foreach_lerp_([old[k] for k in moving], [new[k] for k in moving], 1 - keep)
+        for key in old.keys() - set(moving):
+            old[key].copy_(new[key])
