@@ -12,12 +12,20 @@ def averages_of(nets: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     return {name: copy.deepcopy(net).eval().requires_grad_(False) for name, net in nets.items()}
 
 
+def half_life_at(images_seen: int, half_life: int, rampup: float) -> float:
+    """Return the half-life, early on a share of the images seen (Karras et al. 2020).
+
+    Else the first weights, which know nothing, would weigh in for many half-lives.
+    """
+    return min(half_life, rampup * images_seen) if rampup else half_life
+
+
 @torch.no_grad()
 def follow(
     averages: Mapping[str, nn.Module],
     nets: Mapping[str, nn.Module],
     batch_size: int,
-    half_life: int,
+    half_life: float,
 ) -> None:
     """Move the averages towards the networks: after `half_life` images half of the old is left.
 
