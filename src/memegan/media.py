@@ -19,6 +19,10 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 MAX_PIXELS = 64_000_000
 MAX_SIDE_PX = 16_384
 warnings.filterwarnings("ignore", module=r"PIL\.")  # odd tags are no news; limits are ours
+_BROKEN = (  # what Pillow raises for damaged files, seen when bytes were changed at random
+    *(OSError, EOFError, SyntaxError, ValueError, IndexError, OverflowError, struct.error),
+    *(TypeError, RuntimeError),  # a TIFF without dimensions; libavif
+)
 Reason = Literal["empty", "not_media", "truncated", "too_many_pixels"]
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
@@ -113,13 +117,15 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise BadMedia("too_many_pixels", str(error)) from None
     except UnidentifiedImageError:  # its own text holds an address in memory
         raise BadMedia("truncated", f"the header of {sniff(data)} is damaged") from None
-    except (OSError, SyntaxError, ValueError, IndexError, struct.error) as error:
+    except _BROKEN as error:
         raise BadMedia("truncated", str(error)) from None
 
 
 def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) where there is none or it is no such number."""
     try:
-        return int(image.getexif().get(0x0112, 1))
+        number = int(image.getexif().get(0x0112, 1))
+        return number if number in range(1, 9) else 1
     except (OSError, SyntaxError, ValueError, TypeError, struct.error):
         return 1  # broken EXIF says nothing; the pixels may still be whole
 

@@ -1,0 +1,51 @@
+"""Small pictures for tests: drawn from numbers, encoded as asked."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+
+def drawn(seed: int, width: int = 160, height: int = 120) -> np.ndarray:
+    """A smooth picture with shapes on it, (H, W, 3) uint8; another for each seed."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (4, 5, 3), np.uint8)
+    pixels = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    for _ in range(6):
+        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
+        cv2.circle(pixels, centre, int(rng.integers(height // 12, height // 4)), colour, -1)
+    return np.asarray(pixels)
+
+
+def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
+    """The picture with a white line of text on it."""
+    out = pixels.copy()
+    size = pixels.shape[1] / 240
+    cv2.rectangle(out, (0, 0), (pixels.shape[1], round(34 * size)), (0, 0, 0), -1)
+    place = (round(6 * size), round(24 * size))
+    cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 2)
+    return np.asarray(out)
+
+
+def encoded(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: Any) -> bytes:  # noqa: ANN401
+    """A file's bytes; `options` are Pillow's."""
+    image = Image.fromarray(pixels) if isinstance(pixels, np.ndarray) else pixels
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that declares a size and holds next to nothing."""
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
+    parts = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
