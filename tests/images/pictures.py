@@ -23,12 +23,11 @@ def drawn(seed: int, width: int = 160, height: int = 120) -> np.ndarray:
 
 
 def captioned(pixels: np.ndarray, text: str) -> np.ndarray:
-    """The picture with a white line of text on it."""
-    out = pixels.copy()
-    size = pixels.shape[1] / 240
-    cv2.rectangle(out, (0, 0), (pixels.shape[1], round(34 * size)), (0, 0, 0), -1)
-    place = (round(6 * size), round(24 * size))
-    cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 2)
+    """The picture with a line of white text with a dark edge at its foot."""
+    out, size = pixels.copy(), pixels.shape[1] / 320
+    place, font = (round(10 * size), pixels.shape[0] - round(12 * size)), cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(out, text, place, font, size, (0, 0, 0), 6)
+    cv2.putText(out, text, place, font, size, (255, 255, 255), 3)
     return np.asarray(out)
 
 

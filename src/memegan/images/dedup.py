@@ -1,6 +1,7 @@
 """Decide which pictures go on: quarantine, exact duplicates, the same picture, one template."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -59,7 +60,7 @@ def dedup(
         seen.setdefault(got.pixels_sha256, row)
         rows.append(row)
         features.append(got)
-    _stop_if_too_many(len(made.quarantine), len(found), p.max_quarantined)
+    _stop_if_too_many(made.quarantine, len(found), p.max_quarantined)
     near = find_near(features, p)
     for tie in near.ties:
         later, earlier = rows[tie.later], rows[tie.earlier]
@@ -88,19 +89,22 @@ def _banned(
 ) -> Bad | None:
     """Return why a picture must not be used; that weighs more than any other trouble with it."""
     reason: str = banned.reason(urls=[row.url], post_id=row.post_id, sha256=row.sha256)
+    reason = reason or banned.reason(sha256=row.video)
     if not reason and isinstance(got, Features):
         near = (r for h, r in hashes.items() if (h ^ got.phash).bit_count() <= _BANNED_BITS)
         reason = next(near, "")
     return Bad(reason) if reason else None
 
 
-def _stop_if_too_many(bad: int, found: int, share: float) -> None:
-    if bad > share * found:
+def _stop_if_too_many(bad: Sequence[QuarantineRow], found: int, share: float) -> None:
+    if len(bad) > share * found:
+        reasons = Counter(row.reason for row in bad).most_common()
         raise DataError(
-            f"{bad} of {found} pictures are bad",
+            f"{len(bad)} of {found} pictures are bad: "
+            + ", ".join(f"{n} {reason}" for reason, n in reasons)
+            + f"; the first is {bad[0].file}",
             where="dedup",
-            fix="look at data/dedup/quarantine.csv of an earlier run or at the sources; "
-            "or raise dedup.max_quarantined",
+            fix="look at it and at the sources; or raise dedup.max_quarantined",
         )
 
 
