@@ -42,7 +42,9 @@ def sliced_wasserstein(real: Tensor, fake: Tensor, seed: int, resamples: int) ->
     for level, (x, y) in enumerate(zip(_laplacian(real), _laplacian(fake), strict=True)):
         side = x.shape[-1]
         rng = derived_rng(seed, "swd", level)
-        a, b = _patches(x, rng), _patches(y, rng)
+        spare = side - _PATCH + 1
+        places = torch.randint(spare * spare, (_PATCHES,), generator=rng)
+        a, b = _patches(x, places), _patches(y, places)
         mean, deviation = a.mean((0, 1, 3)), a.std((0, 1, 3)).clamp_min(1e-6)
         a, b = ((p - mean[:, None]) / deviation[:, None] for p in (a, b))
         directions = torch.randn(a.shape[2] * a.shape[3], _DIRECTIONS, generator=rng)
@@ -97,10 +99,7 @@ def _laplacian(images: Tensor) -> list[Tensor]:
     return [*levels, images]
 
 
-def _patches(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Cut 64 patches of each image at random places: (N, 64, 3, 49)."""
-    spare = images.shape[-1] - _PATCH + 1
-    windows = functional.unfold(images, _PATCH)  # (N, 3 * 49, places)
-    at = torch.randint(spare * spare, (len(images), _PATCHES), generator=rng)
-    chosen = windows.gather(2, at[:, None].expand(-1, windows.shape[1], -1))
-    return chosen.permute(0, 2, 1).reshape(len(images), _PATCHES, 3, -1)
+def _patches(images: Tensor, places: Tensor) -> Tensor:
+    """Cut the patches at some places of each image: (N, places, 3, 49)."""
+    windows = functional.unfold(images, _PATCH)[:, :, places]  # (N, 3 * 49, places)
+    return windows.permute(0, 2, 1).reshape(len(images), len(places), 3, -1)
