@@ -13,10 +13,11 @@ def grid_energy(images: Tensor) -> Tensor:
     Args:
         images: (N, 3, H, W), H and W divisible by 4.
     """
-    spectrum = torch.fft.fft2(images.mean(1)).abs().square()
+    gray = images.double().mean(1)
+    spectrum = torch.fft.fft2(gray - gray.mean((1, 2), keepdim=True)).abs().square()
     height, width = spectrum.shape[1:]
-    total = spectrum.sum((1, 2)) - spectrum[:, 0, 0]
-    rows, columns = (height // 4, height // 2), (width // 4, width // 2)
+    total = spectrum.sum((1, 2))
+    rows, columns = ([n // 4, n // 2, n - n // 4] for n in (height, width))  # with the negative
     marked = torch.stack(
         [
             *(spectrum[:, y, 0] for y in rows),
@@ -25,4 +26,4 @@ def grid_energy(images: Tensor) -> Tensor:
         ]
     ).sum(0)
     share: Tensor = marked / total.clamp_min(1e-9)
-    return share
+    return share.float()
