@@ -1,12 +1,16 @@
 """Every picture that dedup looks at: fetched files and kept frames, with all their provenance."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from memegan.errors import DataError
 from memegan.records import FetchRow, FrameRow, KeptRow, PostRow, VideoRow
 from memegan.tables import read_table
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,11 @@ class Candidate:
 
 
 def candidates(raw: Path, frames: Path) -> list[Candidate]:
-    """List fetched pictures in source order, then frames in video order; the oldest come first."""
+    """List fetched pictures in source order, then frames in video order; the oldest come first.
+
+    Raises:
+        DataError: a table is missing, or two of them do not belong together.
+    """
     found = [*_fetched(raw), *_frames(frames)]
     return sorted(found, key=lambda c: c.row.fetched_at)  # stable: source order within a snapshot
 
@@ -27,7 +35,7 @@ def _fetched(raw: Path) -> Iterator[Candidate]:
     posts = {post.post_id: post for post in read_table(raw / "posts.csv", PostRow)}
     for f in read_table(raw / "fetches.csv", FetchRow):
         if f.status == "ok" and f.content_type.startswith("image/"):
-            post = posts[f.post_id]
+            post = _named(posts, f.post_id, raw / "posts.csv")
             row = KeptRow(
                 id=_id(f.sha256, f.rect),
                 pack=f.pack,
@@ -61,7 +69,7 @@ def _frames(folder: Path) -> Iterator[Candidate]:
     videos = {video.video: video for video in read_table(folder / "videos.csv", VideoRow)}
     for f in read_table(folder / "frames.csv", FrameRow):
         if f.status == "kept":
-            video = videos[f.video]
+            video = _named(videos, f.video, folder / "videos.csv")
             row = KeptRow(
                 id=_id(f.sha256, ""),
                 pack=f.pack,
@@ -88,6 +96,16 @@ def _frames(folder: Path) -> Iterator[Candidate]:
                 caption=video.caption,
             )
             yield Candidate(row, f"{video.name} at {f.time_s:.3f} s")
+
+
+def _named(rows: Mapping[str, T], name: str, table: Path) -> T:
+    if name not in rows:
+        raise DataError(
+            f"it has no row for {name}, which another table names",
+            where=table.as_posix(),
+            fix="run: dvc checkout, dvc pull, or dvc repro",
+        )
+    return rows[name]
 
 
 def _id(sha256: str, rect: str) -> str:
