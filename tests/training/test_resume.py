@@ -1,0 +1,325 @@
+"""A training that was stopped, killed or refused a disk ends with the same bits as any other."""
+
+import math
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.training.trainer import RUNS, SMALL, Order, Params, go_on, made, stopped_after, work
+
+from memegan.errors import CheckpointError, Stopped
+from memegan.stage import run_stage
+from memegan.tracking.events import read_events
+from memegan.tracking.spool import MemoryTracker
+from memegan.training.lock import locked
+from memegan.training.stopping import Stop
+
+STEPS = 10
+CONSTANT: Params = {"schedule": {"kind": "constant"}}
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, MemoryTracker]]:
+    """The final state of each run when nothing stops it, and what it noted."""
+    found = {}
+    for name in RUNS:
+        path, tracker = tmp_path_factory.mktemp(name) / "state.safetensors", MemoryTracker()
+        go_on(name, path, tracker=tracker)
+        found[name] = path.read_bytes(), tracker
+    return found
+
+
+Straight = dict[str, tuple[bytes, MemoryTracker]]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_stopped_after_any_step_and_resumed_it_ends_with_the_same_bits(
+    name: str, straight: Straight, tmp_path: Path
+) -> None:
+    for steps in range(1, STEPS, 3 if name == "unet" else 1):  # a unet is slow
+        state = tmp_path / f"{steps}.safetensors"
+        stopped_after(name, state, steps)
+        assert state.read_bytes() != straight[name][0]
+        go_on(name, state)
+        assert state.read_bytes() == straight[name][0], f"stopped after step {steps}"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_stopped_after_every_step_it_ends_with_the_same_bits(
+    name: str, straight: Straight, tmp_path: Path
+) -> None:
+    for _ in range(STEPS):
+        stopped_after(name, tmp_path / "state", 1)
+    assert (tmp_path / "state").read_bytes() == straight[name][0]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_state_is_all_of_it_and_all_of_it_moves(
+    name: str, straight: Straight, tmp_path: Path
+) -> None:
+    stopped_after(name, tmp_path / "state", 2)
+    (tmp_path / "end").write_bytes(straight[name][0])
+    early, end = load_file(tmp_path / "state"), load_file(tmp_path / "end")
+    assert early.keys() == end.keys()
+    assert {key.split("/")[0] for key in end} == {"model", "average", "optimizer"}
+    variant, _ = made(name)
+    learnt = {f"model/{key}" for key, _ in variant.named_parameters()}
+    slots = {key.rpartition("/")[0] for key in end if key.startswith("optimizer/")}
+    assert len(slots) == len(learnt)
+    still = {key for key in end if torch.equal(early[key], end[key])}
+    # A bias before a norm has no gradient but for rounding; what else does not learn is broken.
+    assert {key for key in still & learnt if not key.endswith(".bias")} == set()
+
+
+@pytest.mark.parametrize("changes", [{"seed": 8}, {"batch_size": 3}, {"ema_half_life_images": 7}])
+def test_other_params_end_with_other_bits(
+    changes: dict[str, object], straight: Straight, tmp_path: Path
+) -> None:
+    go_on("resnet", tmp_path / "state", changes)
+    assert (tmp_path / "state").read_bytes() != straight["resnet"][0]
+
+
+def test_how_often_is_noted_and_saved_does_not_change_the_bits(
+    straight: Straight, tmp_path: Path
+) -> None:
+    rarely = {"log_every_images": 50, "checkpoint_every_images": 50, "grid_every_images": 50}
+    go_on("hypergan", tmp_path / "state", rarely)
+    assert (tmp_path / "state").read_bytes() == straight["hypergan"][0]
+    assert made("hypergan", rarely)[1].digest() == made("hypergan")[1].digest()
+
+
+def test_with_a_constant_rate_a_longer_training_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
+    go_on("resnet", tmp_path / "long", CONSTANT | {"total_images": 16})
+    go_on("resnet", tmp_path / "grown", CONSTANT | {"total_images": 9})
+    go_on("resnet", tmp_path / "grown", CONSTANT | {"total_images": 16})
+    assert (tmp_path / "grown").read_bytes() == (tmp_path / "long").read_bytes()
+    keys = {made("resnet", CONSTANT | {"total_images": n})[1].digest() for n in (9, 16)}
+    assert len(keys) == 1
+
+
+def test_a_state_from_beyond_the_end_is_a_fresh_start(tmp_path: Path) -> None:
+    go_on("resnet", tmp_path / "state", CONSTANT | {"total_images": 16})
+    go_on("resnet", tmp_path / "state", CONSTANT | {"total_images": 8})
+    go_on("resnet", tmp_path / "short", CONSTANT | {"total_images": 8})
+    assert (tmp_path / "state").read_bytes() == (tmp_path / "short").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("resnet", {"model": RUNS["unet"]["model"]}),
+        ("resnet", {"discriminator_width": 8}),
+        ("resnet", {"pool_size": 6}),
+        ("resnet", {"crop_px": 26}),
+        ("hypergan", {"crop_px": 32, "load_px": 32}),
+    ],
+)
+def test_a_state_of_other_networks_is_refused_and_kept(
+    name: str, changes: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "state.safetensors"
+    stopped_after(name, path, 2)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="the saved state is not one of this run"):
+        go_on(name, path, changes)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 8},
+        {"batch_size": 1},
+        {"learning_rate": 1e-4},
+        {"lambda_cycle": 9.0},
+        {"flip": False},
+        {"threads": 2},
+        {"where": {"community": "x"}},
+        {"total_images": 22},  # the rate falls linearly, so that the end is part of it
+        {"model": {"generator": "resnet", "norm": "batch", **SMALL}},
+    ],
+)
+def test_whatever_changes_the_bits_changes_the_key(changes: dict[str, object]) -> None:
+    assert made("resnet", changes)[1].digest() != made("resnet")[1].digest()
+
+
+# Processes ---------------------------------------------------------------------------------------
+
+
+class Training:
+    """A training in a process of its own, which takes one step for each word."""
+
+    def __init__(self, name: str, folder: Path, file_limit_bytes: int = 0) -> None:
+        self.told = folder.with_name(f"told-{os.urandom(4).hex()}")
+        order = Order(name, folder, self.told, file_limit_bytes)
+        fresh = multiprocessing.get_context("forkserver")
+        self.line, theirs = fresh.Pipe()
+        self.process = fresh.Process(target=work, args=(order, theirs))
+        self.process.start()
+        theirs.close()
+
+    def after_step(self, count: int) -> None:
+        """Let it come to the end of its next `count`th step, where it waits, not yet saved."""
+        for step in range(count):
+            if step:
+                self.line.send("go on")
+            assert self.line.recv() == "step"
+
+    def end(self) -> tuple[int | None, str]:
+        """Let it go on by itself; return exit code and what it told."""
+        self.line.close()
+        self.process.join(120)
+        return self.process.exitcode, self.told.read_text()
+
+
+Start = Callable[..., Training]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked() -> Iterator[None]:
+    """Fork all processes from one that has loaded torch; no store, no foreign settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("MLFLOW_", "DVC_", "MEMEGAN_")):
+                patch.delenv(name)
+        patch.setenv("PYTHONPATH", f"{ROOT / 'src'}{os.pathsep}{ROOT}")
+        patch.setenv("MEMEGAN_TRACKING", "spool")
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.training.trainer"])
+        yield
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start trainings: none outlives its test."""
+    begun: list[Training] = []
+
+    def begin(name: str, folder: Path, file_limit_bytes: int = 0) -> Training:
+        begun.append(Training(name, folder, file_limit_bytes))
+        return begun[-1]
+
+    yield begin
+    for training in begun:
+        training.process.kill()
+        training.process.join()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_killed_three_times_and_run_again_it_ends_with_the_same_bits_and_no_double_points(
+    name: str, straight: Straight, tmp_path: Path, start: Start
+) -> None:
+    folder, moments = tmp_path / name, Random(name)
+    for _ in range(3):
+        training = start(name, folder)
+        training.after_step(moments.randint(2, 3))
+        if moments.random() < 0.5:
+            training.line.send("go on")  # and die somewhere in saving or in the next step
+        training.process.kill()
+        training.process.join()
+        assert training.process.exitcode == -signal.SIGKILL
+    assert start(name, folder).end()[0] == 0
+    state, tracker = straight[name]
+    assert (folder / "state.safetensors").read_bytes() == state
+    events = read_events(folder / "events.jsonl")
+    points = [(e["step"], e["values"]) for e in events if e["kind"] == "metrics"]
+    assert points == tracker.noted_metrics
+    grids = [e["step"] for e in events if e["kind"] == "image"]
+    assert grids == [seen for seen, _, _ in tracker.noted_images]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "why"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
+)
+def test_a_signal_ends_it_after_this_step_with_its_state_saved(
+    number: int, code: int, why: str, straight: Straight, tmp_path: Path, start: Start
+) -> None:
+    training = start("resnet", tmp_path / "run")
+    training.after_step(4)
+    assert training.process.pid is not None
+    os.kill(training.process.pid, number)
+    ended, told = training.end()
+    assert ended == code
+    assert f"error: stopped by {why}; the state is saved\n  where: 8 of 20 images seen\n" in told
+    assert "Traceback" not in told
+    last = read_events(tmp_path / "run" / "events.jsonl")[-1]
+    assert (last["kind"], last["status"], last["step"]) == ("end", "KILLED", 8)
+    go_on("resnet", tmp_path / "run" / "state.safetensors")
+    assert (tmp_path / "run" / "state.safetensors").read_bytes() == straight["resnet"][0]
+
+
+def test_a_second_process_in_the_same_folder_is_refused_and_the_first_goes_on(
+    straight: Straight, tmp_path: Path, start: Start
+) -> None:
+    first = start("resnet", tmp_path / "run")
+    first.after_step(2)
+    code, told = start("resnet", tmp_path / "run").end()
+    assert code == 1
+    assert "error: another process trains this very run\n" in told
+    assert "Traceback" not in told
+    assert first.end()[0] == 0
+    assert (tmp_path / "run" / "state.safetensors").read_bytes() == straight["resnet"][0]
+    with locked(tmp_path / "run" / "lock"):
+        pass  # the lock of a process that is gone is free
+
+
+def test_a_full_disk_is_told_and_the_old_state_is_intact(
+    straight: Straight, tmp_path: Path, start: Start
+) -> None:
+    state = tmp_path / "run" / "state.safetensors"
+    stopped_after("resnet", state, 3)
+    before = state.read_bytes()
+    code, told = start("resnet", tmp_path / "run", len(before) // 2).end()
+    assert code == 1
+    assert "error: the state cannot be written: " in told
+    assert "memegan gc" in told
+    assert "Traceback" not in told
+    assert state.read_bytes() == before
+    assert not list(state.parent.glob("*.part"))
+    assert start("resnet", tmp_path / "run").end()[0] == 0
+    assert state.read_bytes() == straight["resnet"][0]
+
+
+def test_a_time_limit_takes_one_step_a_call_and_exits_75(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    four, path, handler = {"total_images": 4}, tmp_path / "state", signal.getsignal(signal.SIGTERM)
+
+    def main() -> None:
+        go_on("hypergan", path, four, Stop(-1))
+
+    assert run_stage(main, []) == 75
+    assert "2 of 4 images seen" in capsys.readouterr().err
+    assert run_stage(main, []) == 0  # the last step ends it: there is nothing left to stop
+    signal.signal(signal.SIGTERM, handler)
+    go_on("hypergan", tmp_path / "straight", four)
+    assert path.read_bytes() == (tmp_path / "straight").read_bytes()
+
+
+def test_the_first_signal_asks_and_the_second_ends_at_once() -> None:
+    with Stop(math.inf) as stop:
+        assert stop.exit_code() == 0
+        signal.raise_signal(signal.SIGINT)
+        assert stop.exit_code() == 130
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_stopped_names_what_stopped_it(tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="--max-time") as stopped:
+        go_on("hypergan", tmp_path / "state", stop=Stop(-1))
+    assert stopped.value.exit_code == 75

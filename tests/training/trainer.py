@@ -1,0 +1,149 @@
+"""Trainings for the tests: tiny runs on pictures from a seed, here or in a process of their own."""
+
+import logging
+import math
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+from memegan.dataset import Images
+from memegan.errors import Stopped
+from memegan.stage import run_stage
+from memegan.tracking.mirror import mirrored
+from memegan.tracking.spool import MemoryTracker, Tracker
+from memegan.training.checkpoint import Whole
+from memegan.training.lock import locked
+from memegan.training.loop import Data, train
+from memegan.training.stopping import Stop
+from memegan.variants.base import Plan, Variant, adam, find_variant
+
+Params = dict[str, object]
+
+COMMON: Params = {
+    **{"section": "x", "seed": 7, "threads": 1, "total_images": 20, "batch_size": 2},
+    **{"load_px": 26, "log_every_images": 2, "checkpoint_every_images": 6, "grid_count": 2},
+    **{"grid_every_images": 8, "ema_half_life_images": 6, "ema_rampup": 0.5},
+    **{"schedule": {"decay_from": 0.4}},
+}
+CYCLEGAN: Params = {
+    **{"variant": "cyclegan", "data": {"a": "photo", "b": "cartoon"}, "crop_px": 24},
+    **{"discriminator_width": 4, "pool_size": 5},
+}
+SMALL: Params = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}}
+RUNS: dict[str, Params] = {
+    "resnet": {**COMMON, **CYCLEGAN, "model": {"generator": "resnet", **SMALL}},
+    "unet": {**COMMON, **CYCLEGAN, "model": {"generator": "unet", "norm": "batch", **SMALL}},
+    "hypergan": {
+        **{**COMMON, "variant": "hypergan", "data": {"a": "meme"}, "crop_px": 16},
+        "network": {"z_size": 8, "generator_width": 4, "discriminator_width": 4},
+        "loss": {"name": "hinge", "r1_gamma": 0.1, "r1_every": 2},
+        "trainer": {"discriminator_steps": 2},
+        "augment": "diffaugment",
+    },
+}
+
+
+def made(name: str, changes: Mapping[str, object] = {}) -> tuple[Variant, Plan]:
+    """Return a fresh variant and its run, with other params where told."""
+    values = {**RUNS[name], **changes}
+    spec = find_variant(str(values["variant"]))
+    run = spec.run.model_validate(values)
+    return spec.make(run), run
+
+
+def data_of(run: Plan) -> Data:
+    """Return noise: domains of different length, held-out pictures beside them."""
+    draw = torch.Generator().manual_seed(1)
+    side = run.load_px or run.crop_px
+    pixels = {
+        name: torch.randint(0, 256, (5 + 2 * n, 3, side, side), generator=draw, dtype=torch.uint8)
+        for n, name in enumerate(dict(run.data))
+    }
+    return Data(Images(pixels), Images(pixels).first(run.grid_count, run.crop_px))
+
+
+class After(Stop):
+    """Time is up after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(math.inf)
+        self.left = steps
+
+    def exit_code(self) -> int:
+        self.left -= 1
+        return 0 if self.left else 75
+
+
+def go_on(
+    name: str,
+    state: Path,
+    changes: Mapping[str, object] = {},
+    stop: Stop | None = None,
+    tracker: Tracker | None = None,
+) -> Whole:
+    """Train from `state`, or from the beginning, to the end."""
+    variant, run = made(name, changes)
+    keep = tracker or MemoryTracker()
+    return train(variant, data_of(run), run, keep, state, stop or Stop(math.inf))
+
+
+def stopped_after(name: str, state: Path, steps: int) -> None:
+    """Train so many steps further and save."""
+    with suppress(Stopped):
+        go_on(name, state, stop=After(steps))
+
+
+class ByWord(Stop):
+    """Tell the end of each step and wait for a word; where nobody answers any more, go on."""
+
+    def __init__(self, line: Connection) -> None:
+        super().__init__(math.inf)
+        self.line = line
+
+    def exit_code(self) -> int:
+        with suppress(EOFError, OSError):
+            self.line.send("step")
+            self.line.recv()
+        return super().exit_code()
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a process is to do."""
+
+    name: str
+    folder: Path
+    told: Path  # its standard error
+    file_limit_bytes: int = 0  # of any file it writes, as on a full disk; 0: none
+
+
+def work(order: Order, line: Connection) -> None:
+    """Be a training stage: lock, spool, state, exit code."""
+    with order.told.open("wb") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    torch.set_num_threads(1)
+    if order.file_limit_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_limit_bytes,) * 2)
+
+    def main() -> None:
+        tags, state = {"key": order.folder.name}, order.folder / "state.safetensors"
+        with (
+            locked(order.folder / "lock"),
+            ByWord(line) as stop,
+            mirrored(order.folder, tags, {}) as tracker,
+        ):
+            go_on(order.name, state, stop=stop, tracker=tracker)
+
+    sys.exit(run_stage(main, []))
+
+
+# Loaded once in the process that all others are forked from; optimizers load most of torch.
+adam([torch.nn.Linear(1, 1)], 0.1, (0.5, 0.9))
+logging.captureWarnings(True)
