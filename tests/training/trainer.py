@@ -1,6 +1,5 @@
 """Trainings for the tests: tiny runs on pictures from a seed, here or in a process of their own."""
 
-import logging
 import math
 import os
 import resource
@@ -146,4 +145,3 @@ def work(order: Order, line: Connection) -> None:
 
 # Loaded once in the process that all others are forked from; optimizers load most of torch.
 adam([torch.nn.Linear(1, 1)], 0.1, (0.5, 0.9))
-logging.captureWarnings(True)
