@@ -1,0 +1,198 @@
+"""Golden parameter counts, receptive fields, sizes and ranges of all networks."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from memegan.networks.blocks import (
+    InstanceNorm,
+    Norm,
+    Padded,
+    count_parameters,
+    init_normal,
+    norm_layer,
+)
+from memegan.networks.dcgan import Generator, discriminator
+from memegan.networks.translation import (
+    UNet,
+    Upsample,
+    patch_discriminator,
+    resnet_generator,
+    unet_generator,
+)
+
+# Weights and biases of the photo-to-cartoon project's UNet, whose skip at full resolution is dead:
+# its last DoubleConv reads 32 channels, ours 64, so 32 * 32 * 3 * 3 more.
+DEAD_SKIP = 42_837_731
+LIVE_SKIP = DEAD_SKIP + 9_216
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize(
+    ("net", "count"),
+    [
+        (resnet_generator(blocks=9), 11_378_179),
+        (resnet_generator(blocks=6), 7_837_699),
+        (patch_discriminator(), 2_764_737),
+        (unet_generator(norm="batch"), LIVE_SKIP),
+    ],
+    ids=["resnet 9", "resnet 6", "patch discriminator", "unet"],
+)
+def test_parameter_counts_are_the_papers(net: nn.Module, count: int) -> None:
+    assert count_parameters(net) == count
+
+
+def test_the_counts_follow_from_the_layers_one_by_one() -> None:
+    def conv(side: int, inner: int, outer: int) -> int:
+        return side * side * inner * outer + outer
+
+    ends = conv(7, 3, 64) + conv(7, 64, 3)
+    scales = 2 * (conv(3, 64, 128) + conv(3, 128, 256)) - (128 + 256) + (64 + 128)
+    assert ends + scales + 9 * 2 * conv(3, 256, 256) == 11_378_179
+    patch = [(3, 64), (64, 128), (128, 256), (256, 512), (512, 1)]
+    assert sum(conv(4, inner, outer) for inner, outer in patch) == 2_764_737
+
+
+def test_norms_without_weights_learn_nothing() -> None:
+    norms: list[Norm] = ["instance", "none"]
+    assert [count_parameters(norm_layer(norm, 8)) for norm in norms] == [0, 0]
+    assert count_parameters(norm_layer("batch", 8)) == 16
+    assert count_parameters(patch_discriminator(norm="batch")) == 2_764_737 + 2 * (128 + 256 + 512)
+
+
+def test_a_logit_of_the_patch_discriminator_sees_70_px() -> None:
+    net = patch_discriminator(4, "none")
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    logits = net(image)
+    logits[0, 0, 7, 7].backward()
+    assert image.grad is not None
+    seen = image.grad[0].abs().sum(0).nonzero()
+    low, high = seen.min(0).values, seen.max(0).values
+    assert (high - low + 1).tolist() == [70, 70]
+    assert len(seen) == 70 * 70
+
+
+@pytest.mark.parametrize(("size", "map_side"), [(24, 1), (32, 2), (64, 6), (256, 30)])
+def test_the_patch_discriminator_has_a_map_of_logits(size: int, map_side: int) -> None:
+    assert patch_discriminator(4)(torch.rand(1, 3, size, size)).shape == (1, 1, map_side, map_side)
+
+
+def all_generators() -> list[tuple[str, nn.Module]]:
+    torch.manual_seed(0)
+    norms: list[Norm] = ["instance", "batch", "none"]
+    ups: list[Upsample] = ["transposed", "resize"]
+    nets = [(f"resnet {n} {u}", resnet_generator(1, 4, n, u)) for n in norms for u in ups]
+    return [*nets, *((f"unet {norm}", unet_generator(4, norm)) for norm in norms)]
+
+
+GENERATORS = dict(all_generators())
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("size", [(17, 17), (32, 32), (33, 50), (64, 47)])
+def test_a_generator_takes_any_size_and_stays_in_range(name: str, size: tuple[int, int]) -> None:
+    net, image = GENERATORS[name], torch.rand(2, 3, *size) * 2 - 1
+    for mode in (False, True):
+        out = net.train(mode)(image).detach()
+        assert out.shape == image.shape
+        assert bool(torch.isfinite(out).all())
+        assert float(out.abs().max()) <= 1
+    assert not torch.equal(out[0], out[1])
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_weight_of_a_generator_matters(name: str) -> None:
+    net = GENERATORS[name].train()
+    net.zero_grad()
+    out = net(torch.rand(2, 3, 64, 64) * 2 - 1)
+    (out * torch.rand(out.shape)).sum().backward()
+    dead = [key for key, w in net.named_parameters() if w.grad is None or not w.grad.any()]
+    assert dead == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(8, 40), st.integers(8, 40), st.sampled_from([1, 2, 4, 8]))
+def test_padding_is_cut_off_again(height: int, width: int, stride: int) -> None:
+    shapes = []
+
+    class Body(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            shapes.append(x.shape[2:])
+            return x
+
+    image = torch.rand(1, 3, height, width)
+    assert torch.equal(Padded(Body(), stride)(image), image)
+    ((tall, wide),) = shapes
+    assert tall % stride == wide % stride == 0
+    assert 0 <= tall - height < stride
+    assert 0 <= wide - width < stride
+
+
+def test_padding_mirrors_the_last_pixels() -> None:
+    padded = Padded(nn.ReflectionPad2d(0), 4)
+    seen: list[Tensor] = []
+    padded.body.register_forward_hook(lambda _, given, out: seen.append(out))
+    padded(torch.arange(5.0).expand(1, 3, 5, 5))
+    assert seen[0][0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+
+
+def test_a_size_that_fits_is_not_padded() -> None:
+    net, image = resnet_generator(1, 4), torch.rand(1, 3, 32, 32)
+    assert torch.equal(net(image), net.get_submodule("body")(image))
+
+
+def test_the_skip_at_full_resolution_is_used() -> None:
+    net = UNet(2).eval()
+    full: list[Tensor] = []
+    net.stem.register_forward_hook(lambda _, given, out: full.append(out))
+    net.downs[0].register_forward_pre_hook(lambda _, given: (given[0].detach(),))
+    net(torch.rand(1, 3, 32, 32)).sum().backward()
+    weight = net.stem[0].weight
+    assert isinstance(weight, Tensor)
+    assert weight.grad is not None  # through the skip alone: the way down was cut
+    assert bool(weight.grad.any())
+
+
+def test_instance_norm_has_mean_0_and_deviation_1_but_lets_one_pixel_through() -> None:
+    norm, x = InstanceNorm(3), torch.rand(2, 3, 8, 8) * 5 + 1
+    out = norm(x)
+    assert torch.allclose(out.mean((2, 3)), torch.zeros(2, 3), atol=1e-5)
+    assert torch.allclose(out.std((2, 3), correction=0), torch.ones(2, 3), atol=1e-3)
+    assert torch.equal(norm(x[:, :, :1, :1]), x[:, :, :1, :1])
+
+
+def test_initial_weights_are_the_papers() -> None:
+    net = init_normal(nn.Sequential(nn.Conv2d(64, 64, 5), nn.BatchNorm2d(4096), nn.Linear(99, 99)))
+    for layer, mean in zip(net.children(), (0, 1, 0), strict=True):
+        weight, bias = layer.get_parameter("weight").detach(), layer.get_parameter("bias")
+        assert abs(float(weight.mean()) - mean) < 0.002
+        assert 0.018 < float(weight.std()) < 0.022
+        assert not bias.any()
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256])
+def test_a_dcgan_makes_and_judges_its_size(size: int) -> None:
+    images = Generator(8, size, 4)(torch.randn(2, 8))
+    assert images.shape == (2, 3, size, size)
+    assert float(images.detach().abs().max()) <= 1
+    assert discriminator(size, 4)(images).shape == (2, 1)
+
+
+def test_a_dcgan_of_64_px_has_the_papers_widths() -> None:
+    """1024-512-256-128-3 of Radford et al. 2016, figure 1, are widths of 128."""
+    net = Generator(100, 64, 128)
+    convs = [layer for layer in net.body if isinstance(layer, nn.ConvTranspose2d)]
+    assert [c.in_channels for c in convs] == [1024, 512, 256, 128]
+    assert convs[-1].out_channels == 3
+    assert net.linear.out_features == 1024 * 4 * 4
+    widths = [(64, 128), (128, 256), (256, 512)]  # a bias and two of batch norm a channel
+    hidden = sum(inner * outer * 16 + 3 * outer for inner, outer in widths)
+    ends = (3 * 64 * 16 + 64) + (512 * 16 + 1)
+    assert count_parameters(discriminator(64, 64)) == ends + hidden
