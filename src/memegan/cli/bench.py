@@ -1,0 +1,315 @@
+"""The command `memegan bench`: one thing done in two ways and timed in turns, or tried and counted.
+
+An entry is a file benchmarks/NAME.py whose docstring says what is compared with what, and whose
+last line is `BENCH = Ratio(...)` or `BENCH = Trials(...)`.
+"""
+
+import ast
+import gc
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import typer
+
+from memegan.errors import DataError, ParamsError
+from memegan.metrics.base import RESAMPLES, interval
+from memegan.params import did_you_mean
+
+ENTRIES = Path("benchmarks")
+RESULTS = Path("docs/benchmarks")
+Case = Mapping[str, object]
+Sample = dict[str, float | str]
+Side = Callable[..., AbstractContextManager[Callable[[], object]]]
+_ONE_CASE: Mapping[str, Case] = {"all": {}}
+_SEED = 0
+
+
+class Bench(Protocol):
+    """What an entry ends in."""
+
+    @property
+    def cases(self) -> Mapping[str, Case]: ...
+    @property
+    def params(self) -> Case: ...
+    @property
+    def least(self) -> int: ...
+    @property
+    def target(self) -> str: ...
+
+    def sampler(self, case: Case) -> AbstractContextManager[Callable[[int], Sample]]:
+        """Give, for the block, what takes the sample of a number."""
+
+    def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
+        """Say in numbers what the samples of one case come to."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The time of `ours` over the time of `reference`, block by block: below 1 is faster.
+
+    Both are called with a case's values and give, for a `with` block, the function that is timed.
+    Which of the two begins changes from pair to pair, so that a machine that slows down or has
+    other work costs both the same.
+    """
+
+    ours: Side
+    reference: Side
+    cases: Mapping[str, Case] = field(default_factory=lambda: _ONE_CASE)
+    params: Case = field(default_factory=dict)  # what else decides how long it takes
+    least: int = 20
+    target: str = ""
+    clock: Callable[[], float] = time.perf_counter
+
+    @contextmanager
+    def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
+        """Give what times one pair; each side has run once before."""
+        with self.ours(**case) as ours, self.reference(**case) as reference:
+            ours()
+            reference()
+
+            def pair(number: int) -> Sample:
+                sides = [("ours_s", ours), ("reference_s", reference)]
+                return {name: self._took(block) for name, block in sides[:: 1 - number % 2 * 2]}
+
+            yield pair
+
+    def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
+        """Median ratio with its 95 % interval, and the median times."""
+        ours, reference = (
+            np.array([float(s[name]) for s in samples]) for name in ("ours_s", "reference_s")
+        )
+        median, low, high = bootstrap_median(ours / reference)
+        times = {"ours_s": float(np.median(ours)), "reference_s": float(np.median(reference))}
+        found = {"ratio": median, "low": low, "high": high, **times}
+        return {name: float(f"{value:.6g}") for name, value in found.items()}
+
+    def _took(self, block: Callable[[], object]) -> float:
+        gc.collect()  # nobody pays for what the other side left lying about
+        start = self.clock()
+        block()
+        return round(self.clock() - start, 6)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Trials that end in a word: `trial` is called with a case's values, then with a number."""
+
+    trial: Callable[..., AbstractContextManager[Callable[[int], Sample]]]  # a sample has `outcome`
+    cases: Mapping[str, Case] = field(default_factory=lambda: _ONE_CASE)
+    params: Case = field(default_factory=dict)
+    least: int = 30
+    target: str = ""
+
+    def sampler(self, case: Case) -> AbstractContextManager[Callable[[int], Sample]]:
+        """Give what makes one trial."""
+        return self.trial(**case)
+
+    def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
+        """How often which word came."""
+        return {"outcomes": dict(sorted(Counter(str(s["outcome"]) for s in samples).items()))}
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="a benchmark; `list` lists them")],
+    pairs: Annotated[
+        int | None, typer.Option(help="pairs, or trials, of each case; 20 or 30 at least")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="instead of docs/benchmarks/NAME.json")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Measure ours against a reference in alternating blocks; go on where it stopped.
+
+    The result is written after every pair. Other code, params or another machine begin afresh.
+
+    Example: memegan bench data --pairs 40
+    """
+    if name == "list":
+        known = entries(ENTRIES)
+        lines = "".join(f"{word:<8} {line}\n" for word, line in known.items())
+        sys.stdout.write(json.dumps(known, indent=2) + "\n" if as_json else lines)
+        return
+    path = out or RESULTS / f"{name}.json"
+    found = measure(name, load_entry(name, ENTRIES), pairs, path)
+    sys.stdout.write(json.dumps(found, indent=2) + "\n" if as_json else told(found))
+
+
+def entries(folder: Path) -> dict[str, str]:
+    """Return the entries and the first lines of their docstrings, read without importing them."""
+    return {
+        path.stem: (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+        for path in sorted(folder.glob("*.py"))
+        if path.stem != "__init__"
+    }
+
+
+def load_entry(name: str, folder: Path) -> Bench:
+    """Import benchmarks/NAME.py and return its BENCH.
+
+    Raises:
+        ParamsError: there is no such entry.
+    """
+    known = entries(folder)
+    if name not in known:
+        raise ParamsError(
+            f"no benchmark '{name}'{did_you_mean(name, known)}",
+            where=folder.as_posix(),
+            fix=f"choose one of: {', '.join(known)}" if known else "run from the repository root",
+        )
+    spec = importlib.util.spec_from_file_location(f"benchmarks.{name}", folder / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickles look a module up by its name
+    spec.loader.exec_module(module)
+    made: Bench = module.BENCH
+    return made
+
+
+def measure(
+    name: str, made: Bench, pairs: int | None, out: Path, folder: Path = ENTRIES
+) -> dict[str, Any]:
+    """Take the samples that `out` lacks, write it after each, and return what it holds.
+
+    Raises:
+        ParamsError: fewer samples are asked for than make a result.
+        DataError: `out` is there and is no result.
+    """
+    wanted = made.least if pairs is None else pairs
+    if wanted < made.least:
+        raise ParamsError(
+            f"{wanted} pairs make no result",
+            where=f"memegan bench {name} --pairs",
+            fix=f"ask for {made.least} or more; it can be stopped and goes on",
+        )
+    about = {"name": name, **_about(name, made, folder)}
+    samples = _samples(out, about)
+    for label, case in made.cases.items():
+        taken = samples.setdefault(label, [])
+        if len(taken) >= wanted:
+            continue
+        with made.sampler(case) as sample:
+            while len(taken) < wanted:
+                taken.append(sample(len(taken)))
+                _write(out, _result(about, made, samples))
+                words = json.dumps(taken[-1])
+                sys.stderr.write(f"{name}, {label}, {len(taken)} of {wanted}: {words}\n")
+    return _result(about, made, samples)
+
+
+def bootstrap_median(values: np.ndarray) -> tuple[float, float, float]:
+    """Return the median and its 95 % percentile interval (Efron 1979), always the same.
+
+    Args:
+        values: (N,) finite.
+    """
+    picks = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    return float(np.median(values)), *interval(np.median(values[picks], axis=1))
+
+
+def told(result: Mapping[str, Any]) -> str:
+    """Say a result in a line for each case."""
+    lines = []
+    for label, case in result["cases"].items():
+        if "ratio" in case:
+            what = f"{case['ratio']:.3f} times the reference ({case['low']:.3f}-{case['high']:.3f})"
+        else:
+            what = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
+        lines.append(f"{result['name']}, {label}: {what}, {len(case['samples'])} samples\n")
+    return "".join(lines)
+
+
+def _about(name: str, made: Bench, folder: Path) -> dict[str, object]:
+    """Collect all that must be the same for samples to belong together."""
+    entry = folder / f"{name}.py"
+    return {
+        "what": entries(folder).get(name, ""),
+        "command": f"memegan bench {name}",
+        "target": made.target,
+        "commit": _commit(),
+        "code": _digest(entry),
+        "params": dict(made.params),
+        "case_params": {label: dict(case) for label, case in made.cases.items()},
+        "cpu": _cpu(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+    }
+
+
+def _commit() -> str:
+    """Return git's commit, marked where code beside it was changed; empty outside of git."""
+
+    def git(*words: str) -> str:
+        asked = ["git", "--no-optional-locks", *words]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+    code = ["src", "stages", "benchmarks"]
+    return git("rev-parse", "HEAD") + (" and changes" if git("status", "-s", "--", *code) else "")
+
+
+def _digest(entry: Path) -> str:
+    """Name the code by what it holds: 16 hex digits."""
+    root = Path(__file__).parents[1]
+    files = [(p.relative_to(root).as_posix(), p) for p in sorted(root.rglob("*.py"))]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()} {name}\n"
+        for name, path in [*files, (entry.name, entry)]
+        if path.exists()
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _samples(out: Path, about: Mapping[str, object]) -> dict[str, list[Sample]]:
+    """Return the samples that `out` holds, if they belong to what is measured now."""
+    if not out.exists():
+        return {}
+    try:
+        before = json.loads(out.read_text(encoding="utf-8"))
+        other = [key for key, value in about.items() if before.get(key) != value]
+        kept = {label: case["samples"] for label, case in before["cases"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        fix = "remove it, or name another file by --out"
+        raise DataError(f"no result of a benchmark: {error}", where=str(out), fix=fix) from None
+    if other:
+        sys.stderr.write(f"{out} differs in {', '.join(other)}: it begins afresh\n")
+    return {} if other else kept
+
+
+def _result(
+    about: Mapping[str, object], made: Bench, samples: Mapping[str, Sequence[Sample]]
+) -> dict[str, Any]:
+    cases = {
+        label: {**made.summary(taken), "samples": list(taken)}
+        for label, taken in samples.items()
+        if taken
+    }
+    return {**about, "cases": cases}
+
+
+def _write(path: Path, values: Mapping[str, object]) -> None:
+    """Write beside `path`, then rename: a killed run leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,220 @@
+"""The frame of the benchmarks: ratios, intervals, and going on where it stopped."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memegan.cli.bench import (
+    Ratio,
+    Sample,
+    Trials,
+    bootstrap_median,
+    entries,
+    load_entry,
+    measure,
+    told,
+)
+from memegan.errors import DataError, ParamsError
+
+ROOT = Path(__file__).parents[2]
+TOY = '''"""A toy: counts its blocks, and is killed at one of them where told."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+from memegan.cli.bench import Ratio
+
+done = 0
+
+
+@contextmanager
+def side():
+    def block():
+        global done
+        done += 1
+        if done == int(os.environ.get("KILL_AT", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    yield block
+
+
+BENCH = Ratio(side, side, cases={"first": {}, "second": {}}, least=3, clock=lambda: done**2)
+'''
+
+
+class Counted:
+    """Two sides whose time is a counter: a block of ours moves it by `ours`, the other's by 2."""
+
+    def __init__(self, ours: float = 3.0) -> None:
+        self.now, self.order = 0.0, ""
+        self.bench = Ratio(
+            self._side("o", ours), self._side("r", 2.0), least=4, clock=lambda: self.now
+        )
+
+    def _side(self, letter: str, step: float) -> Any:  # noqa: ANN401 - a context manager's maker
+        @contextmanager
+        def made() -> Iterator[Callable[[], object]]:
+            def block() -> None:
+                self.now += step
+                self.order += letter
+
+            yield block
+
+        return made
+
+
+def samples_of(path: Path, label: str = "all") -> list[Sample]:
+    found: list[Sample] = json.loads(path.read_text())["cases"][label]["samples"]
+    return found
+
+
+def test_the_ratio_is_time_of_ours_over_time_of_the_reference(tmp_path: Path) -> None:
+    found = measure("toy", Counted(ours=3.0).bench, None, tmp_path / "toy.json", tmp_path)
+    case = found["cases"]["all"]
+    assert (case["ratio"], case["low"], case["high"]) == (1.5, 1.5, 1.5)
+    assert (case["ours_s"], case["reference_s"]) == (3.0, 2.0)
+    assert "1.500 times the reference (1.500-1.500), 4 samples" in told(found)
+
+
+def test_the_sides_take_turns_in_beginning_after_a_warm_up(tmp_path: Path) -> None:
+    toy = Counted()
+    measure("toy", toy.bench, 4, tmp_path / "toy.json", tmp_path)
+    assert toy.order == "or" + "orroorro"
+
+
+def test_the_file_says_what_the_samples_belong_to(tmp_path: Path) -> None:
+    path = tmp_path / "deep/toy.json"
+    found = measure("toy", replace(Counted().bench, params={"x": 1}), None, path, tmp_path)
+    assert json.loads(path.read_text()) == found
+    about = {"command", "commit", "torch", "cpu", "threads", "params", "case_params", "python"}
+    assert about <= set(found)
+    assert found["command"] == "memegan bench toy"
+    assert found["threads"] >= 1
+    assert found["cpu"]
+
+
+def test_a_second_call_goes_on_and_a_finished_case_is_not_set_up_again(tmp_path: Path) -> None:
+    path = tmp_path / "toy.json"
+    measure("toy", Counted(ours=3.0).bench, 4, path, tmp_path)
+    later = Counted(ours=8.0)
+    measure("toy", later.bench, 6, path, tmp_path)
+    assert [s["ours_s"] for s in samples_of(path)] == [3.0] * 4 + [8.0] * 2
+    again = Counted()
+    measure("toy", again.bench, 5, path, tmp_path)
+    assert (again.order, len(samples_of(path))) == ("", 6)
+
+
+@pytest.mark.parametrize("key", ["commit", "code", "params", "cpu", "torch", "threads"])
+def test_samples_of_another_commit_machine_or_params_are_not_mixed(
+    tmp_path: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "toy.json"
+    measure("toy", Counted(ours=3.0).bench, None, path, tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: "another"}))
+    measure("toy", Counted(ours=8.0).bench, None, path, tmp_path)
+    assert [s["ours_s"] for s in samples_of(path)] == [8.0] * 4
+    assert f"differs in {key}: it begins afresh" in capsys.readouterr().err
+
+
+def test_too_few_pairs_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    toy = Counted()
+    with pytest.raises(ParamsError, match="ask for 4 or more"):
+        measure("toy", toy.bench, 3, tmp_path / "toy.json", tmp_path)
+    assert toy.order == ""
+    assert list(tmp_path.iterdir()) == []
+    assert Ratio(toy.bench.ours, toy.bench.reference).least == 20
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cases": {"all": 1}}'])
+def test_a_file_that_is_no_result_is_told_and_kept(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "toy.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"no result of a benchmark(.|\n)*--out"):
+        measure("toy", Counted().bench, None, path, tmp_path)
+    assert path.read_text() == text
+
+
+def test_trials_are_counted_by_their_words(tmp_path: Path) -> None:
+    @contextmanager
+    def trial(odd: str) -> Iterator[Callable[[int], Sample]]:
+        yield lambda number: {"outcome": odd if number % 2 else "same bits"}
+
+    made = Trials(trial, cases={"x": {"odd": "other bits"}, "y": {"odd": "same bits"}}, least=5)
+    found = measure("toy", made, None, tmp_path / "toy.json", tmp_path)
+    assert found["cases"]["x"]["outcomes"] == {"other bits": 2, "same bits": 3}
+    assert found["cases"]["y"]["outcomes"] == {"same bits": 5}
+    assert "toy, x: 2 other bits, 3 same bits, 5 samples" in told(found)
+
+
+def test_the_interval_holds_the_true_median_about_19_times_in_20() -> None:
+    rng = np.random.default_rng(3)
+    inside = 0
+    for _ in range(300):
+        ours, reference = 0.6 * rng.lognormal(0, 0.2, 40), rng.lognormal(0, 0.2, 40)
+        _, low, high = bootstrap_median(ours / reference)
+        inside += low <= 0.6 <= high
+    assert 0.90 <= inside / 300 <= 0.99
+
+
+def test_the_interval_is_the_same_each_time_and_lies_around_the_median() -> None:
+    values = np.random.default_rng(4).lognormal(0, 0.5, 21)
+    median, low, high = bootstrap_median(values)
+    assert bootstrap_median(values) == (median, low, high)
+    assert values.min() <= low < median < high <= values.max()
+    assert median == np.median(values)
+
+
+def test_after_kill_9_at_any_block_the_samples_are_kept_and_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/toy.py").write_text(TOY)
+    path = tmp_path / "docs/benchmarks/toy.json"
+    first, second = {"ours_s": 5, "reference_s": 7}, {"reference_s": 9, "ours_s": 11}
+    for kill_at in (8, 4):  # a warm-up of two blocks, then two blocks a pair
+        assert called(tmp_path, "toy", KILL_AT=str(kill_at)).returncode == -9
+        assert samples_of(path, "first") == [first, second]
+        assert list(path.parent.iterdir()) == [path]
+    done = called(tmp_path, "toy")
+    assert done.returncode == 0
+    assert samples_of(path, "first") == [first, second, first]
+    cases = json.loads(path.read_text())["cases"]
+    assert [len(case["samples"]) for case in cases.values()] == [3, 3]
+    assert "toy, second:" in done.stdout
+
+
+def test_bench_list_names_each_entry_and_an_unknown_one_is_told(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/toy.py").write_text(TOY)
+    assert called(tmp_path, "list").stdout.split() == ["toy", *TOY[3:].split('"')[0].split()]
+    done = called(tmp_path, "toi")
+    assert done.returncode == 2
+    assert "did you mean 'toy'?" in done.stderr
+
+
+@pytest.mark.parametrize("name", entries(ROOT / "benchmarks"))
+def test_an_entry_says_what_is_compared_with_what_and_has_its_samples_least(name: str) -> None:
+    made = load_entry(name, ROOT / "benchmarks")
+    line = entries(ROOT / "benchmarks")[name]
+    assert " against " in line or made.least >= 30
+    assert made.least >= 20
+    assert made.cases
+
+
+def called(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "memegan", "bench", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
