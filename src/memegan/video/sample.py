@@ -87,6 +87,7 @@ def choose(
 ) -> list[int]:
     """Return the indices of the sampled frames, ascending.
 
+    For `per_shot` these are the middles of so many equal parts; a shorter shot gives all it has.
     For `every_s` and `fps` these are the first frames at or after 0, 1, 2, ... steps; a step in
     which there is no frame gives none.
     """
@@ -95,7 +96,7 @@ def choose(
             return [n for n, key in enumerate(keys) if key]
         case "per_shot":
             spots = {
-                s.first + (s.last - s.first) * (2 * k + 1) // (2 * p.per_shot)
+                s.first + ((s.last - s.first + 1) * (2 * k + 1) - 1) // (2 * p.per_shot)
                 for s in shots
                 for k in range(p.per_shot)
             }
