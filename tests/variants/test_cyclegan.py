@@ -1,0 +1,218 @@
+"""CycleGAN: one step is the paper's, the pool is Shrivastava's, the golden numbers hold."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from tests.training.trainer import data_of, made
+from torch import Tensor
+
+from memegan.dataset import Batch
+from memegan.networks.blocks import count_parameters
+from memegan.rng import Numbers
+from memegan.variants.base import Variant
+from memegan.variants.cyclegan import CycleGAN, CycleGANRun, GeneratorParams, from_pool
+
+SMALL = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def cyclegan(changes: dict[str, object]) -> tuple[CycleGAN, CycleGANRun, list[Batch]]:
+    """In double precision, so that a bias without gradient is not moved by rounding."""
+    variant, run = made("resnet", changes)
+    assert isinstance(variant, CycleGAN)
+    assert isinstance(run, CycleGANRun)
+    data = data_of(run).train
+    batches = [data.batch(seen, 2, run.seed, run.crop_px, run.flip) for seen in (0, 2, 4)]
+    doubles = [Batch({name: x.double() for name, x in b.images.items()}) for b in batches]
+    return variant.double(), run, doubles
+
+
+def plain_step(v: CycleGAN, run: CycleGANRun, batch: Batch, adams: list[torch.optim.Adam]) -> None:
+    """Zhu et al. 2017, sections 3 and 4, as it stands there, one picture set after the other."""
+    real_a, real_b = batch.images["a"], batch.images["b"]
+    g, f, d_a, d_b = v.generator_ab, v.generator_ba, v.discriminator_a, v.discriminator_b
+    fake_b, fake_a = g(real_a), f(real_b)
+    gan = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
+    cycle = (f(fake_b) - real_a).abs().mean() + (g(fake_a) - real_b).abs().mean()
+    identity = (g(real_b) - real_b).abs().mean() + (f(real_a) - real_a).abs().mean()
+    adams[0].zero_grad()
+    (gan + run.lambda_cycle * cycle + run.lambda_identity * identity).backward()
+    adams[0].step()
+    adams[1].zero_grad()
+    for judge, real, fake in ((d_a, real_a, fake_a.detach()), (d_b, real_b, fake_b.detach())):
+        (((judge(real) - 1) ** 2).mean() / 2 + (judge(fake) ** 2).mean() / 2).backward()
+    adams[1].step()
+
+
+def adams_of(v: CycleGAN, rate: float) -> list[torch.optim.Adam]:
+    sides = [(v.generator_ab, v.generator_ba), (v.discriminator_a, v.discriminator_b)]
+    return [
+        torch.optim.Adam([p for net in nets for p in net.parameters()], rate, (0.5, 0.999))
+        for nets in sides
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"lambda_identity": 0.0},
+        {"lambda_cycle": 3.0, "learning_rate": 1e-3},
+        {"model": {"generator": "resnet", "norm": "batch", **SMALL}},
+        {"model": {"generator": "unet", "norm": "batch", **SMALL}},
+    ],
+    ids=["paper", "no identity", "other weights", "batch norm", "unet"],
+)
+def test_three_steps_are_the_papers(changes: dict[str, object]) -> None:
+    ours, run, batches = cyclegan({"pool_size": 0, **changes})
+    plain, _, _ = cyclegan({"pool_size": 0, **changes})
+    begun = {name: p.detach().clone() for name, p in ours.named_parameters()}
+    optimizers, adams = ours.optimizers(), adams_of(plain, run.learning_rate)
+    for n, batch in enumerate(batches):
+        ours.step(batch, optimizers, Numbers(run.seed, 2 * n))
+        plain_step(plain, run, batch, adams)
+    for (name, p), q in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        assert float((p.detach() - q.detach()).abs().max()) < 1e-6, name
+        if name.endswith("weight"):
+            assert not torch.equal(p, begun[name]), name
+
+
+def test_the_losses_are_unweighted_and_the_papers() -> None:
+    ours, run, batches = cyclegan({"pool_size": 0})
+    v, batch = cyclegan({"pool_size": 0})[0], batches[0]
+    losses = ours.step(batch, ours.optimizers(), Numbers(run.seed, 0))
+    with torch.no_grad():
+        a, b = batch.images["a"], batch.images["b"]
+        fake_b, fake_a = v.generator_ab(a), v.generator_ba(b)
+        same = v.generator_ab(b) - b, v.generator_ba(a) - a
+        wanted = {
+            "gan_ab": ((v.discriminator_b(fake_b) - 1) ** 2).mean(),
+            "gan_ba": ((v.discriminator_a(fake_a) - 1) ** 2).mean(),
+            "identity": same[0].abs().mean() + same[1].abs().mean(),
+            "cycle": (v.generator_ba(fake_b) - a).abs().mean()
+            + (v.generator_ab(fake_a) - b).abs().mean(),
+        }
+    assert {name: float(losses[name].detach()) for name in wanted} == pytest.approx(
+        {name: float(value) for name, value in wanted.items()}, abs=1e-9
+    )
+    assert losses.keys() == {*wanted, "discriminator_a", "discriminator_b"}
+
+
+def test_after_a_step_every_network_learns_again() -> None:
+    ours, run, batches = cyclegan({})
+    ours.step(batches[0], ours.optimizers(), Numbers(run.seed, 0))
+    assert all(p.requires_grad for p in ours.parameters())
+
+
+def test_what_is_shown_goes_both_ways_and_back() -> None:
+    ours, run, batches = cyclegan({})
+    batch, nets = batches[0], ours.nets()
+    shown = ours.show(nets, batch, Numbers(run.seed, 0))
+    ab, ba = nets["generator_ab"], nets["generator_ba"]
+    assert torch.equal(shown["fake_b"], ab(batch.images["a"]))
+    assert torch.equal(shown["cycle_a"], ba(ab(batch.images["a"])))
+    assert torch.equal(shown["identity_a"], ba(batch.images["a"]))
+    assert torch.equal(shown["fake_a"], ba(batch.images["b"]))
+    assert not any(picture.requires_grad for picture in shown.values())
+
+
+def test_the_defaults_are_the_papers() -> None:
+    run = CycleGANRun.model_validate(
+        {
+            **{"variant": "cyclegan", "section": "model", "data": {"a": "horse", "b": "zebra"}},
+            **{"seed": 1, "threads": 1, "total_images": 1, "batch_size": 1, "crop_px": 256},
+            "model": {"generator": "resnet", "resnet": {}, "unet": {}},
+        }
+    )
+    variant = CycleGAN(run)
+    assert variant.pool_a.shape == (50, 3, 256, 256)
+    counts = [count_parameters(net) for net in (*variant.nets().values(), variant.discriminator_a)]
+    assert counts == [11_378_179, 11_378_179, 2_764_737]
+    assert (run.learning_rate, run.lambda_cycle, run.lambda_identity) == (2e-4, 10, 5)
+    assert (run.schedule.kind, run.schedule.decay_from, run.flip) == ("linear", 0.5, True)
+    assert [o.param_groups[0]["betas"] for o in variant.optimizers().values()] == [(0.5, 0.999)] * 2
+
+
+def test_a_crop_that_the_discriminator_cannot_judge_is_refused() -> None:
+    _, run = made("resnet")
+    with pytest.raises(ValidationError, match="crop_px"):
+        type(run).model_validate({**run.model_dump(), "crop_px": 23})
+    variant: Variant = CycleGAN(CycleGANRun.model_validate({**run.model_dump(), "crop_px": 24}))
+    batch = data_of(run).train.batch(0, 2, 1, 24, True)
+    losses = variant.step(batch, variant.optimizers(), Numbers(1, 0))
+    assert all(bool(torch.isfinite(loss.detach())) for loss in losses.values())
+
+
+@pytest.mark.parametrize(
+    "missing", [{"resnet": {}}, {"unet": {}}, {"unet": {}, "resnet": {}, "vgg": {}}]
+)
+def test_each_generator_has_its_closed_section(missing: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        GeneratorParams.model_validate({"generator": "unet", **missing})
+
+
+# The pool ----------------------------------------------------------------------------------------
+
+
+def through_pool(pool: Tensor, count: int, batch: int, seed: int) -> list[float]:
+    """Show fakes 1, 2, 3 ... to the pool in batches; return what it gives for each."""
+    given = []
+    for seen in range(0, count, batch):
+        fakes = torch.arange(seen + 1.0, seen + batch + 1).reshape(-1, 1, 1, 1)
+        given += from_pool(pool, fakes, Numbers(seed, seen), "pool_a").flatten().tolist()
+    return given
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 4), st.integers(0, 30), st.integers(0, 10**6))
+def test_the_pool_loses_nothing_and_makes_nothing(
+    size: int, batch: int, rounds: int, seed: int
+) -> None:
+    pool, count = torch.zeros(size, 1, 1, 1), batch * rounds
+    given = through_pool(pool, count, batch, seed)
+    kept = [value for value in pool.flatten().tolist() if value]
+    first = min(size, count)
+    assert given[:first] == list(range(1, first + 1))  # while it fills, each fake is shown itself
+    # A fake shown while the pool filled is in it too; from then on what goes in comes out.
+    assert sorted(given + kept) == sorted([*range(1, count + 1), *range(1, first + 1)])
+    assert all(shown <= n + 1 for n, shown in enumerate(given))
+
+
+def test_a_full_pool_swaps_half_of_the_time_with_any_place() -> None:
+    pool, count = torch.zeros(50, 1, 1, 1), 5050
+    given = through_pool(pool, count, 10, 3)
+    old = [n + 1 - shown for n, shown in enumerate(given) if shown != n + 1]
+    assert 0.48 < len(old) / 5000 < 0.52  # 50 % +- 3 deviations
+    # An image stays 100 fakes on average (50 places, each swapped with probability 1/100).
+    assert 85 < sum(old) / len(old) < 115
+
+
+def test_no_pool_shows_each_fake_itself() -> None:
+    fakes = torch.rand(3, 1, 2, 2)
+    assert from_pool(torch.zeros(0, 1, 2, 2), fakes, Numbers(1, 0), "pool_a") is fakes
+
+
+def test_what_came_out_of_the_pool_does_not_change_with_it() -> None:
+    pool = torch.zeros(1, 1, 1, 1)
+    given = through_pool(pool, 1, 1, 0)
+    shown = from_pool(pool, torch.tensor([5.0, 6, 7, 8]).reshape(4, 1, 1, 1), Numbers(0, 1), "x")
+    before = shown.clone()
+    pool.fill_(99)
+    assert torch.equal(shown, before)
+    assert given == [1]
+
+
+def test_the_pools_are_part_of_the_state_and_of_their_own() -> None:
+    ours, run, batches = cyclegan({"pool_size": 3})
+    for n, batch in enumerate(batches):
+        ours.step(batch, ours.optimizers(), Numbers(run.seed, 2 * n))
+    state = ours.state_dict()
+    assert state["pool_a"].shape == state["pool_b"].shape == (3, 3, 24, 24)
+    assert state["pool_a"].abs().sum((1, 2, 3)).all()
+    assert not torch.equal(state["pool_a"], state["pool_b"])
