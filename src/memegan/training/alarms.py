@@ -38,7 +38,7 @@ def look(images: Mapping[str, Tensor], losses: Mapping[str, float]) -> list[Alar
             "lower its learning rate or width, or add noise by diffaugment or an R1 penalty",
         )
         for name, value in losses.items()
-        if name.startswith("discriminator") and value < 0.003
+        if name.startswith("discriminator") and 0 <= value < 0.003  # a critic is far below 0
     ]
     return found
 
