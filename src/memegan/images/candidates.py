@@ -27,11 +27,12 @@ def candidates(raw: Path, frames: Path) -> list[Candidate]:
     Raises:
         DataError: a table is missing, or two of them do not belong together.
     """
-    found = [*_fetched(raw), *_frames(frames)]
+    found = [*fetched(raw), *framed(frames)]
     return sorted(found, key=lambda c: c.row.fetched_at)  # stable: source order within a snapshot
 
 
-def _fetched(raw: Path) -> Iterator[Candidate]:
+def fetched(raw: Path) -> Iterator[Candidate]:
+    """Yield the pictures of fetches.csv and posts.csv in `raw`, in source order."""
     posts = {post.post_id: post for post in read_table(raw / "posts.csv", PostRow)}
     for f in read_table(raw / "fetches.csv", FetchRow):
         if f.status == "ok" and f.content_type.startswith("image/"):
@@ -65,7 +66,8 @@ def _fetched(raw: Path) -> Iterator[Candidate]:
             yield Candidate(row, f.url)
 
 
-def _frames(folder: Path) -> Iterator[Candidate]:
+def framed(folder: Path) -> Iterator[Candidate]:
+    """Yield the kept frames of frames.csv and videos.csv in `folder`, in video order."""
     videos = {video.video: video for video in read_table(folder / "videos.csv", VideoRow)}
     for f in read_table(folder / "frames.csv", FrameRow):
         if f.status == "kept":

@@ -46,7 +46,7 @@ def dedup(
         row = candidate.row
         got = _banned(row, got, banned, hashes) or got
         if isinstance(got, Bad):
-            made.quarantine.append(_quarantine(candidate, got))
+            made.quarantine.append(quarantine(candidate, got))
             continue
         row = replace(row, width_px=got.width_px, height_px=got.height_px)
         if first := seen.get(row.id):
@@ -122,7 +122,8 @@ def _duplicate(
     )
 
 
-def _quarantine(candidate: Candidate, bad: Bad) -> QuarantineRow:
+def quarantine(candidate: Candidate, bad: Bad) -> QuarantineRow:
+    """Return the row of a file that is set aside."""
     row = candidate.row
     return QuarantineRow(
         file=candidate.name,

@@ -1,0 +1,100 @@
+"""The command `memegan dedup`."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memegan.cli.unpack import existing, fresh, section, tell
+from memegan.errors import ParamsError
+from memegan.images.candidates import Candidate, fetched, framed
+from memegan.images.dedup import counts
+from memegan.images.dedup import dedup as decide
+from memegan.images.params import DedupParams
+from memegan.media import sniff
+from memegan.packs import read_place
+from memegan.records import DuplicateRow, KeptRow, QuarantineRow
+from memegan.sources.base import is_note
+from memegan.tables import write_table
+from memegan.takedown import Banned
+
+
+def dedup(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="folders of pictures, or what `memegan fetch` or `frames` made"),
+    ],
+    out: Annotated[Path, typer.Option(help="new or empty folder, for the three tables")],
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="a mirrored picture is the same picture")
+    ] = False,
+    min_size_px: Annotated[int | None, typer.Option(help="least short side")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="counts as JSON")] = False,
+) -> None:
+    """Find what is broken or there twice: kept.csv, duplicates.csv, quarantine.csv.
+
+    No picture is touched or copied. The earlier of two stays: folders in the order given, files
+    by their names. A folder's name becomes the domain of its pictures.
+
+    Example: memegan dedup photos cartoons --out clean, then: memegan resize clean --out small
+    """
+    p = section(DedupParams, mirrored=mirrored, min_size_px=min_size_px, max_quarantined=1.0)
+    found = [one for folder in folders for one in found_in(folder)]
+    with fresh(out):
+        made = decide(found, read_place, p, Banned.load(), os.cpu_count() or 1)
+        write_table(out / "kept.csv", KeptRow, made.kept)
+        write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)
+        write_table(out / "quarantine.csv", QuarantineRow, made.quarantine)
+    tell(counts(made), out, as_json)
+
+
+def found_in(folder: Path) -> Iterator[Candidate]:
+    """Yield the pictures of a folder; each file is a pack of its own.
+
+    Raises:
+        ParamsError: there is no such folder, or it holds no file.
+    """
+    if not existing(folder).is_dir():
+        fix = "name the folder that it lies in"
+        raise ParamsError("it is a file, not a folder", where=folder.as_posix(), fix=fix)
+    if (folder / "fetches.csv").exists():
+        yield from fetched(folder)
+        return
+    if (folder / "frames.csv").exists():
+        yield from framed(folder)
+        return
+    files = sorted(folder.rglob("*"), key=lambda path: path.as_posix())
+    files = [f for f in files if f.is_file() and not is_note(f.relative_to(folder))]
+    if not files:
+        fix = "name a folder that holds pictures"
+        raise ParamsError("there is no file in it", where=folder.as_posix(), fix=fix)
+    for file in files:
+        yield Candidate(_row(file, folder), file.as_posix())
+
+
+def _row(file: Path, folder: Path) -> KeptRow:
+    data = file.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    kind = sniff(data).rpartition("/")[2] or "bin"
+    inside = file.relative_to(folder)
+    name = folder.resolve().name
+    texts: dict[str, Any] = {f.name: "" for f in fields(KeptRow) if f.type in (str, "str")}
+    texts |= {"id": digest[:16], "sha256": digest, "member": f"{digest}.{kind}"}
+    texts |= {"pack": file.as_posix(), "url": f"file:{name}/{inside.as_posix()}"}
+    texts |= {"domain": name, "source": "folder", "community": name, "template": digest[:16]}
+    texts |= {"post_id": f"folder:{name}:{inside.as_posix()}"}
+    more = {"sub_folder": inside.parts[0]} if len(inside.parts) > 1 else {}
+    return KeptRow(
+        **texts,
+        offset=0,
+        bytes=len(data),
+        width_px=0,
+        height_px=0,
+        time_s=None,
+        shot=None,
+        extra=more,
+    )
