@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.training.trainer import data_of, made
 from torch import nn
@@ -46,6 +46,7 @@ def test_a_half_life_of_0_copies() -> None:
     assert all(torch.equal(old, new) for old, new in pairs)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 10**5), st.floats(0.001, 1))
 def test_the_half_life_grows_with_the_images_up_to_its_own(
     seen: int, half_life: int, rampup: float
@@ -112,6 +113,7 @@ def test_the_warm_up_rises_in_a_line_and_multiplies() -> None:
     assert factors == pytest.approx([0, 0.25 * 1, 1 * (1 - 30 / 90), 0.5])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["constant", "linear", "cosine"]),
     *(st.floats(0, 1), st.integers(0, 50), st.integers(1, 1000)),
