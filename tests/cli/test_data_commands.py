@@ -24,6 +24,7 @@ from memegan.records import (
     KeptRow,
     QuarantineRow,
     SelectedRow,
+    ShotRow,
     VideoRow,
 )
 from memegan.tables import read_table
@@ -357,6 +358,14 @@ def test_real_videos_and_pictures_go_through(run: Run) -> None:
     assert run("frames", videos, "--out", "f", "--sample", "per_shot")[0] == 0
     rows = read_table(Path("f/videos.csv"), VideoRow)
     assert {row.status for row in rows} == {"ok"}
+    names = {row.video: Path(row.name).name for row in rows}
+    shots = read_table(Path("f/shots.csv"), ShotRow)
+    seen = [
+        (names[s.video], start) for s, start in zip(shots, _starts(shots), strict=True) if start
+    ]
+    with Path(videos, "cuts.csv").open(encoding="utf-8", newline="") as file:
+        cuts = [(r["file"], int(r["frame"])) for r in csv.DictReader(file) if r["type"] == "cut"]
+    assert seen == cuts
     code, out, _ = run("dedup", near, "f", "--out", "clean", "--json")
     counts = json.loads(out)["counts"]
     assert code == 0
@@ -371,3 +380,12 @@ def test_real_videos_and_pictures_go_through(run: Run) -> None:
     aside = {row.file.removeprefix(f"{odd}/") for row in bad}
     assert [name for name, what in expected.items() if what == "ok" and name in aside] == []
     assert [n for n, what in expected.items() if what == "quarantine" and n not in aside] == []
+
+
+def _starts(shots: list[ShotRow]) -> Iterator[int]:
+    """Yield each shot's first frame, counted from its video's."""
+    at = 0
+    for one in shots:
+        at = at if one.shot else 0
+        yield at
+        at += one.frames
