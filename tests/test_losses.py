@@ -1,0 +1,117 @@
+"""Losses against their formulas, worked out by hand or with other means."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from memegan.losses import ADVERSARIAL, l1, lsgan_fake, lsgan_real, r1_penalty
+
+LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=8)
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "generator"),
+    [  # of the logits (-2, 0, 3)
+        (
+            "standard",
+            -math.log(sigmoid(-2) * 0.5 * sigmoid(3)) / 3,
+            -math.log((1 - sigmoid(-2)) * 0.5 * (1 - sigmoid(3))) / 3,
+            -math.log(sigmoid(-2) * 0.5 * sigmoid(3)) / 3,
+        ),
+        ("least_squares", (9 + 1 + 4) / 3, (4 + 0 + 9) / 3, (9 + 1 + 4) / 3),
+        ("hinge", (3 + 1 + 0) / 3, (0 + 1 + 4) / 3, -1 / 3),
+        ("wasserstein", -1 / 3, 1 / 3, -1 / 3),
+    ],
+)
+def test_golden_losses(name: str, real: float, fake: float, generator: float) -> None:
+    logits, loss = torch.tensor([-2.0, 0.0, 3.0]), ADVERSARIAL[name]
+    found = [float(part(logits)) for part in (loss.real, loss.fake, loss.generator)]
+    assert found == pytest.approx([real, fake, generator], rel=1e-6)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(ADVERSARIAL)), LOGITS)
+def test_a_loss_is_the_mean_whatever_the_shape(name: str, values: list[float]) -> None:
+    logits = torch.tensor(values, dtype=torch.float64)
+    for part in (ADVERSARIAL[name].real, ADVERSARIAL[name].fake, ADVERSARIAL[name].generator):
+        each = sum(float(part(logit)) for logit in logits) / len(logits)
+        for shaped in (logits, logits[:, None], logits[None, None, :, None]):
+            assert part(shaped).shape == ()
+            assert float(part(shaped)) == pytest.approx(each, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(ADVERSARIAL))
+def test_the_discriminator_parts_real_from_fake_and_the_generator_closes_up(name: str) -> None:
+    loss, logits = ADVERSARIAL[name], torch.tensor([0.3], requires_grad=True)
+
+    def slope(value: Tensor) -> float:
+        (gradient,) = torch.autograd.grad(value, logits)
+        return float(gradient)
+
+    assert slope(loss.real(logits)) < 0 < slope(loss.fake(logits))
+    assert slope(loss.generator(logits)) < 0
+
+
+@pytest.mark.parametrize("logit", [-1e4, -100.0, 100.0, 1e4])
+@pytest.mark.parametrize("name", sorted(ADVERSARIAL))
+def test_large_logits_stay_finite_with_their_slopes(name: str, logit: float) -> None:
+    for part in (ADVERSARIAL[name].real, ADVERSARIAL[name].fake, ADVERSARIAL[name].generator):
+        x = torch.tensor([logit], requires_grad=True)
+        (slope,) = torch.autograd.grad(part(x), x)
+        assert math.isfinite(float(part(x.detach())))
+        assert math.isfinite(float(slope))
+
+
+def test_the_best_discriminator_of_the_standard_loss_pays_2_log_2_where_all_is_alike() -> None:
+    """Goodfellow et al. 2014, theorem 1: D = 1/2, the value is -log 4."""
+    zero, loss = torch.zeros(5), ADVERSARIAL["standard"]
+    assert float(loss.real(zero) + loss.fake(zero)) == pytest.approx(math.log(4))
+
+
+def test_the_best_discriminator_of_least_squares_is_the_share_of_the_real() -> None:
+    """Mao et al. 2017, eq. 5 with a = 0, b = 1."""
+    logit, share = torch.tensor(0.3, requires_grad=True), 0.3
+    (slope,) = torch.autograd.grad(
+        share * lsgan_real(logit) + (1 - share) * lsgan_fake(logit), logit
+    )
+    assert float(slope) == pytest.approx(0, abs=1e-7)
+
+
+def test_r1_of_a_linear_discriminator_is_half_the_squared_norm_of_its_weights() -> None:
+    weights = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1))
+    images = torch.rand(4, 3, 8, 8, requires_grad=True)
+    logits = (images * weights).sum((1, 2, 3)).reshape(4, 1) + 5
+    wanted = float(weights.square().sum() / 2)
+    assert float(r1_penalty(images, logits).detach()) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_r1_of_a_square_is_twice_the_images_squared_norm() -> None:
+    """D(x) = |x|^2 has the gradient 2 x, so that the penalty is the mean of 2 |x|^2."""
+    images = torch.rand(4, 3, 5, 5, requires_grad=True)
+    penalty = r1_penalty(images, images.square().sum((1, 2, 3)))
+    wanted = 2 * images.detach().square().sum((1, 2, 3)).mean()
+    assert float(penalty.detach()) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_r1_teaches_the_discriminator() -> None:
+    weight = torch.tensor([2.0], requires_grad=True)
+    images = torch.ones(2, 1, 3, 3, requires_grad=True)
+    penalty = r1_penalty(images, (weight * images).sum((1, 2, 3)))
+    (slope,) = torch.autograd.grad(penalty, weight)
+    assert float(penalty.detach()) == 0.5 * 9 * 4  # nine pixels, each with the gradient 2
+    assert slope.tolist() == [9 * 2]
+
+
+def test_l1_is_the_mean_of_differences() -> None:
+    assert float(l1(torch.tensor([1.0, -1, 3]), torch.tensor([0.0, 1, 3]))) == 1
+    x, y = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    assert float(l1(x, y)) == float(l1(y, x)) > 0
+    assert float(l1(x, x)) == 0
