@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from memegan.dataset import Batch, Images
 from memegan.metrics.base import RESAMPLES, Metric, bootstrap_mean, interval
 from memegan.metrics.checkerboard import grid_energy
-from memegan.metrics.kid import ENCODERS, SPLITS, random_kid
+from memegan.metrics.kid import ENCODERS, random_kid
 from memegan.metrics.paired import affine_colour, apply_colour, psnr, ssim
 from memegan.metrics.references import blurred, nearest_ratio, pca_gaussian
 from memegan.metrics.swd import sliced_wasserstein
 from memegan.params import Section
 from memegan.rng import Numbers
 from memegan.variants.base import Variant
+
+T = TypeVar("T")
+KID = f"kid_random{ENCODERS}"
 
 
 class EvaluateParams(Section):
@@ -80,19 +83,23 @@ def judge_generator(case: Case, p: EvaluateParams) -> Judged:
     real, train = case.test["a"], case.train["a"]
     fake = case.variant.show(case.nets, Batch({"a": real}), Numbers(p.seed, 0))["fake"]
     score = _Score(len(real), len(fake), real.shape[-1], p.seed)
-    metrics = _swd(score, "swd", real, fake, train)
-    metrics["swd_pca_gaussian"] = _swd(
-        score, "x", real, pca_gaussian(train, len(real), p.seed), train
-    )["x"]
-    metrics["swd_blur_2px"] = _swd(score, "x", real, blurred(real), train)["x"]
-    name = f"kid_random{ENCODERS}x{SPLITS}"
-    metrics[name] = _kid(score, real, fake, train)
-    metrics[f"{name}_pca_gaussian"] = _kid(
-        score, real, pca_gaussian(train, len(real), p.seed), train
-    )
-    metrics |= _grid(score, "checkerboard", fake, real)
+    gaussian = pca_gaussian(train, len(real), p.seed)
+    metrics = _sets(score, real, fake, train)
+    for name, yardstick in (("pca_gaussian", gaussian), ("blur_2px", blurred(real))):
+        metrics[f"swd_{name}"] = _swd(score, "x", real, yardstick, train)["x"]
+        metrics[f"{KID}_{name}"] = _kid(score, real, yardstick, train)
     metrics["nearest_ratio"] = score.mean(nearest_ratio(fake, train, real), higher=True)
     return Judged(metrics, {"real": real, "made": fake})
+
+
+def judge_sets(real: Tensor, fake: Tensor, more_real: Tensor, seed: int) -> dict[str, Metric]:
+    """Judge any pictures by real ones.
+
+    Args:
+        real, fake: (N, 3, S, S) and (M, 3, S, S) in [-1, 1], N and M at least 2.
+        more_real: other real pictures, for the floor; fewer than M: there is none.
+    """
+    return _sets(_Score(len(real), len(fake), real.shape[-1], seed), real, fake, more_real)
 
 
 def test_images(images: Images, p: EvaluateParams, crop_px: int) -> dict[str, Tensor]:
@@ -142,20 +149,23 @@ class _Score:
         )
 
 
+def _sets(score: _Score, real: Tensor, fake: Tensor, train: Tensor) -> dict[str, Metric]:
+    """Measure what needs nothing but two sets of pictures."""
+    metrics = _swd(score, "swd", real, fake, train)
+    metrics[KID] = _kid(score, real, fake, train)
+    return metrics | _grid(score, "checkerboard", fake, real)
+
+
 def _swd(score: _Score, name: str, real: Tensor, fake: Tensor, train: Tensor) -> dict[str, Metric]:
     found = sliced_wasserstein(real, fake, score.seed, RESAMPLES)
-    floor = sliced_wasserstein(real, train[: len(real)], score.seed, 1)
-    made = {name: (found.mean, found.resampled_mean, floor.mean)}
+    least = _floor(fake, train, lambda other: sliced_wasserstein(real, other, score.seed, 1))
+    made = {name: (found.mean, found.resampled_mean, least.mean if least else None)}
     for side, value in found.value.items():
-        made[f"{name}_{side}px"] = (value, found.resampled[side], floor.value[side])
-    return {  # a resample holds pictures twice and so lies farther away: its spread is what counts
-        key: score.of(
-            value,
-            interval((resampled - resampled.mean() + value).numpy()),
-            higher=False,
-            floor=least,
-        )
-        for key, (value, resampled, least) in made.items()
+        floor = least.value[side] if least else None
+        made[f"{name}_{side}px"] = (value, found.resampled[side], floor)
+    return {
+        key: score.of(value, _around(value, resampled), higher=False, floor=floor)
+        for key, (value, resampled, floor) in made.items()
     }
 
 
@@ -166,10 +176,23 @@ def _grid(score: _Score, name: str, fake: Tensor, real: Tensor) -> dict[str, Met
 
 
 def _kid(score: _Score, real: Tensor, fake: Tensor, train: Tensor) -> Metric:
-    values = random_kid(real, fake, score.seed)
-    value, low, high = bootstrap_mean(values, score.seed)
-    floor = float(np.mean(random_kid(real, train[: len(real)], score.seed)))
-    return score.of(value, (low, high), higher=False, floor=floor, encoder="random conv x3")
+    value, resampled = random_kid(real, fake, score.seed, RESAMPLES)
+    floor = _floor(fake, train, lambda other: random_kid(real, other, score.seed, 1)[0])
+    bounds = _around(value, resampled)
+    return score.of(value, bounds, higher=False, floor=floor, encoder=f"random conv x{ENCODERS}")
+
+
+def _floor(fake: Tensor, train: Tensor, distance: Callable[[Tensor], T]) -> T | None:
+    """Return the distance to as many other real pictures as there are fakes, if there are."""
+    return distance(train[: len(fake)]) if len(train) >= len(fake) else None
+
+
+def _around(value: float, resampled: Tensor) -> tuple[float, float]:
+    """Return an interval about the value.
+
+    A resample holds pictures twice and so lies farther away: its spread is what counts.
+    """
+    return interval((resampled - resampled.mean() + value).numpy())
 
 
 JUDGES: dict[str, Callable[[Case, EvaluateParams], Judged]] = {
