@@ -73,8 +73,10 @@ def load_data(run: Plan) -> Data:
     size = run.load_px or run.crop_px
     held_out = {n: r[: run.grid_count] for n, r in run.choice.rows(rows, "val").items()}
     count = min(len(side) for side in held_out.values())
-    shown = Images.load({n: side[:count] for n, side in held_out.items()}, size, run.label)
-    train_side = Images.load(run.choice.rows(rows, "train"), size, run.label)
+    few, label = {n: side[:count] for n, side in held_out.items()}, run.label
+    classes = run.choice.classes(rows)
+    shown = Images.load(few, size, label, classes)
+    train_side = Images.load(run.choice.rows(rows, "train"), size, label, classes)
     return Data(train_side, shown.first(count, run.crop_px))
 
 
