@@ -16,7 +16,7 @@ from torch import Tensor
 from memegan.dataset import Batch, Choice, Images, read_image
 from memegan.errors import DataError
 from memegan.packs import member_name, write_series
-from memegan.records import Row
+from memegan.records import Row, Split
 
 COUNTS = st.integers(1, 9)
 SEEDS = st.integers(0, 10**6)
@@ -183,19 +183,20 @@ def test_a_batch_goes_to_its_device_whole() -> None:
 # Rows --------------------------------------------------------------------------------------------
 
 
-def rows_of(*cells: tuple[str, str, str]) -> list[Row]:
-    """Rows of (domain, split, community)."""
+def rows_of(*sides: tuple[int, str, Split, str]) -> list[Row]:
+    """Rows of (how many, domain, split, community)."""
+    cells = [side for side in sides for _ in range(side[0])]
     return [
-        replace(PLAIN, id=str(n), domain=domain, split=split, community=community)  # type: ignore[arg-type]
-        for n, (domain, split, community) in enumerate(cells)
+        replace(PLAIN, id=str(n), domain=domain, split=split, community=community)
+        for n, (_, domain, split, community) in enumerate(cells)
     ]
 
 
 ROWS = rows_of(
-    *[("photo", "train", "x")] * 3,
-    *[("photo", "val", "x")] * 2,
-    *[("cartoon", "train", "x")] * 2,
-    *[("cartoon", "train", "y")] * 2,
+    (3, "photo", "train", "x"),
+    (2, "photo", "val", "x"),
+    (2, "cartoon", "train", "x"),
+    (2, "cartoon", "train", "y"),
 )
 
 
@@ -229,10 +230,10 @@ def test_where_takes_rows_by_any_column_also_by_one_of_the_users() -> None:
     ],
 )
 def test_a_choice_that_finds_nothing_says_what_there_is(
-    choice: Choice, split: str, what: str, fix: str
+    choice: Choice, split: Split, what: str, fix: str
 ) -> None:
     with pytest.raises(DataError, match=what) as error:
-        choice.rows(ROWS, split)  # type: ignore[arg-type]
+        choice.rows(ROWS, split)
     assert fix in error.value.fix
 
 
