@@ -2,7 +2,6 @@
 
 import math
 import os
-import resource
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -129,6 +128,8 @@ def work(order: Order, line: Connection) -> None:
         os.dup2(file.fileno(), sys.stderr.fileno())
     torch.set_num_threads(1)
     if order.file_limit_bytes:
+        import resource  # Windows has none
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_limit_bytes,) * 2)
 
     def main() -> None:

@@ -1,0 +1,201 @@
+"""A run from manifest to model: its files, its key, going on, and loading what was exported."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tests.training.trainer import RUNS
+
+from memegan.errors import CheckpointError, Stopped
+from memegan.packs import member_name, write_series
+from memegan.records import Row
+from memegan.tables import write_table
+from memegan.training.export import load_model
+from memegan.training.run import load_data, train_run, training_key
+from memegan.variants.base import load_run
+
+ROOT = Path(__file__).parents[2]
+CELLS: dict[str, Any] = dict.fromkeys(Row.__dataclass_fields__, "") | {
+    **{"width_px": 26, "height_px": 26, "time_s": None, "shot": None, "extra": {}},
+    **{"source": "demo", "community": "x", "post_id": "1", "url": "u"},
+}
+
+
+def png(seed: int) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (26, 26, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two tiny runs, five pictures a domain for training and two held out."""
+    torch.set_num_threads(1)
+    for name in ("DVC_ROOT", "DVC_STAGE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MEMEGAN_TRACKING", "spool")
+    monkeypatch.chdir(tmp_path)
+    for name in ("src", "stages"):
+        shutil.copytree(ROOT / name, name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
+    runs = {name: {**RUNS[name], "section": f"train.{name}"} for name in ("resnet", "hypergan")}
+    Path("params.yaml").write_text(yaml.safe_dump({"train": runs}))
+    domains = [domain for domain in ("photo", "cartoon", "meme") for _ in range(7)]
+    files = [png(seed) for seed in range(len(domains))]
+    members = [(member_name(data, "png"), data) for data in files]
+    places = write_series(Path("data/images/packs"), "p", members)
+    rows = []
+    for n, (domain, place) in enumerate(zip(domains, places, strict=True)):
+        sha = place.member[:64]
+        named = {"id": f"{n:016x}", "group": f"{n:016x}", "sha256": sha, "origin_sha256": sha}
+        side = {"domain": domain, "split": "val" if n % 7 < 2 else "train"}
+        label = {"label": f"class {n % 7}"}
+        rows.append(Row(**{**CELLS, **vars(place), **named, **side, **label}))
+    write_table(Path("data/manifest.csv"), Row, rows)
+    return tmp_path
+
+
+def files_under(*folders: str) -> dict[str, bytes]:
+    paths = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
+    return {path.as_posix(): path.read_bytes() for path in paths}
+
+
+def test_a_run_writes_its_model_samples_curve_and_metrics(project: Path) -> None:
+    train_run("resnet", "cpu")
+    found = files_under("models", "samples", "plots", "metrics")
+    assert sorted(found) == [
+        "metrics/train/resnet.json",
+        "models/resnet/generator_ab.safetensors",
+        "models/resnet/generator_ba.safetensors",
+        "models/resnet/model.json",
+        "plots/train/resnet.csv",
+        *(f"samples/resnet/{seen:09d}.png" for seen in (0, 8, 16)),
+    ]
+    metrics = json.loads(found["metrics/train/resnet.json"])
+    _, run = load_run("resnet")
+    assert metrics["memegan_key"] == training_key("resnet", run)
+    assert metrics["images_seen"] == 20
+    lines = found["plots/train/resnet.csv"].decode().splitlines()
+    assert lines[0].startswith("images_seen,cycle,discriminator_a,")
+    assert [int(line.split(",")[0]) for line in lines[1:]] == list(range(2, 21, 2))
+
+
+def test_stopped_at_each_step_and_run_again_it_leaves_the_same_files(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run("hypergan", "cpu")
+    outs = ("models", "samples", "plots", "metrics")
+    straight = files_under(*outs)
+    for folder in (*outs, "runs"):
+        shutil.rmtree(folder)
+    for _ in range(9):
+        with pytest.raises(Stopped):
+            train_run("hypergan", "cpu", max_time_s=-1)
+        assert not Path("models").exists()
+    train_run("hypergan", "cpu")
+    assert files_under(*outs) == straight
+
+
+def test_run_again_after_its_end_it_trains_nothing_and_writes_the_same(project: Path) -> None:
+    train_run("hypergan", "cpu")
+    outs = ("models", "samples", "plots", "metrics")
+    before = files_under(*outs)
+    for folder in outs:
+        shutil.rmtree(folder)  # as DVC does before it runs a stage
+    train_run("hypergan", "cpu", max_time_s=-1)  # time for no further step
+    assert files_under(*outs) == before
+
+
+def test_fresh_forgets_a_state_that_is_broken(project: Path) -> None:
+    _, run = load_run("hypergan")
+    state = project / "runs" / training_key("hypergan", run) / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"broken")
+    with pytest.raises(CheckpointError, match="not one of this run"):
+        train_run("hypergan", "cpu")
+    train_run("hypergan", "cpu", fresh=True)
+    assert Path("models/hypergan/model.json").exists()
+
+
+def test_the_key_follows_what_decides_the_bits_and_nothing_else(project: Path) -> None:
+    def key() -> str:
+        return training_key("resnet", load_run("resnet")[1])
+
+    def edited(path: str) -> bool:
+        """Whether an edit of this file alone changes the key."""
+        before, text = key(), Path(path).read_text()
+        Path(path).write_text(text + "\n# edited\n")
+        changed = key() != before
+        Path(path).write_text(text)
+        return changed
+
+    assert edited("data/manifest.csv")
+    assert edited("src/memegan/losses.py")
+    assert edited("src/memegan/training/loop.py")
+    assert edited("src/memegan/variants/cyclegan.py")
+    assert not edited("src/memegan/variants/hypergan.py")
+    assert not edited("src/memegan/report/page.py")
+    before, params = key(), yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["resnet"]["log_every_images"] = 5
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert key() == before
+    params["train"]["resnet"]["seed"] = 5
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert key() != before
+
+
+def test_training_pictures_and_shown_ones_are_different_and_classes_are_alike(
+    project: Path,
+) -> None:
+    run = load_run("hypergan")[1].model_copy(update={"label": "label"})
+    data = load_data(run)
+    assert data.train.pixels["a"].shape == (5, 3, 26, 26)
+    assert data.held_out.images["a"].shape == (2, 3, 16, 16)
+    assert data.train.labels["a"].tolist() == [2, 3, 4, 5, 6]
+    assert data.held_out.labels["a"].tolist() == [0, 1]
+
+
+def test_a_model_that_is_loaded_is_the_average_that_was_trained(project: Path) -> None:
+    whole = train_run("resnet", "cpu")
+    model = load_model(Path("models/resnet"))
+    assert (model.name, model.task, model.run.seed) == ("resnet", "translate", 7)
+    for name, net in whole.averages.items():
+        kept, loaded = net.state_dict(), model.nets[name].state_dict()
+        assert kept.keys() == loaded.keys()
+        assert all(torch.equal(kept[key], loaded[key]) for key in kept)
+        assert not model.nets[name].training
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "other", "no json", "torn json"])
+def test_a_damaged_model_is_refused_with_the_way_back(project: Path, damage: str) -> None:
+    train_run("hypergan", "cpu")
+    folder = Path("models/hypergan")
+    weights, about = folder / "generator.safetensors", folder / "model.json"
+    data = bytearray(weights.read_bytes())
+    match damage:
+        case "flip":
+            data[-1] ^= 1
+            weights.write_bytes(data)
+        case "cut":
+            weights.write_bytes(data[:100])
+        case "gone":
+            weights.unlink()
+        case "other":
+            text = about.read_text()
+            about.write_text(text.replace('"generator_width": 4', '"generator_width": 8'))
+        case "no json":
+            about.unlink()
+        case "torn json":
+            about.write_text(about.read_text()[:50])
+    with pytest.raises(CheckpointError, match="the model cannot be loaded") as error:
+        load_model(folder)
+    assert error.value.where == "models/hypergan"
+    assert "dvc checkout models/hypergan" in error.value.fix
