@@ -43,14 +43,14 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bootstrap_mean(values: np.ndarray, seed: int) -> tuple[float, float, float]:
+def bootstrap_mean(values: np.ndarray, seed: int, resamples: int) -> tuple[float, float, float]:
     """Return the mean of one value an image, and its percentile interval (Efron 1979).
 
     Args:
         values: (N,) finite.
     """
     rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(values), (RESAMPLES, len(values)))
+    picks = rng.integers(0, len(values), (resamples, len(values)))
     return float(values.mean()), *interval(values[picks].mean(1))
 
 

@@ -28,6 +28,7 @@ class EvaluateParams(Section):
 
     n_max: int = Field(default=256, ge=2, description="images of each side at most")
     seed: int = Field(default=0, description="of patches, projections, noise and resamples")
+    resamples: int = Field(default=RESAMPLES, ge=10, description="of the pictures, for an interval")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def judge_translator(case: Case, p: EvaluateParams) -> Judged:
     a, b = case.test["a"], case.test["b"]
     out = _outputs(case, a, b, p)
     fake, size = out["fake_b"], a.shape[-1]
-    score = _Score(len(b), len(fake), size, p.seed)
+    score = _Score(len(b), len(fake), size, p)
     metrics = _swd(score, "swd_b", b, fake, case.train["b"])
     metrics |= _grid(score, "checkerboard_b", fake, b)
     cycle = (out["cycle_a"] - a).abs().mean((1, 2, 3))
@@ -82,7 +83,7 @@ def judge_generator(case: Case, p: EvaluateParams) -> Judged:
     """Judge pictures from noise beside a PCA Gaussian and blurred real images."""
     real, train = case.test["a"], case.train["a"]
     fake = case.variant.show(case.nets, Batch({"a": real}), Numbers(p.seed, 0))["fake"]
-    score = _Score(len(real), len(fake), real.shape[-1], p.seed)
+    score = _Score(len(real), len(fake), real.shape[-1], p)
     gaussian = pca_gaussian(train, len(real), p.seed)
     metrics = _sets(score, real, fake, train)
     for name, yardstick in (("pca_gaussian", gaussian), ("blur_2px", blurred(real))):
@@ -92,14 +93,16 @@ def judge_generator(case: Case, p: EvaluateParams) -> Judged:
     return Judged(metrics, {"real": real, "made": fake})
 
 
-def judge_sets(real: Tensor, fake: Tensor, more_real: Tensor, seed: int) -> dict[str, Metric]:
+def judge_sets(
+    real: Tensor, fake: Tensor, more_real: Tensor, p: EvaluateParams
+) -> dict[str, Metric]:
     """Judge any pictures by real ones.
 
     Args:
         real, fake: (N, 3, S, S) and (M, 3, S, S) in [-1, 1], N and M at least 2.
         more_real: other real pictures, for the floor; fewer than M: there is none.
     """
-    return _sets(_Score(len(real), len(fake), real.shape[-1], seed), real, fake, more_real)
+    return _sets(_Score(len(real), len(fake), real.shape[-1], p), real, fake, more_real)
 
 
 def test_images(images: Images, p: EvaluateParams, crop_px: int) -> dict[str, Tensor]:
@@ -121,10 +124,12 @@ class _Score:
     n_real: int
     n_fake: int
     size_px: int
-    seed: int
+    p: EvaluateParams
 
     def mean(self, values: Tensor, *, higher: bool, floor: float | None = None) -> Metric:
-        value, low, high = bootstrap_mean(values.detach().double().numpy(), self.seed)
+        value, low, high = bootstrap_mean(
+            values.detach().double().numpy(), self.p.seed, self.p.resamples
+        )
         return self.of(value, (low, high), higher=higher, floor=floor)
 
     def of(
@@ -145,7 +150,7 @@ class _Score:
             higher,
             floor,
             encoder,
-            seed=self.seed,
+            seed=self.p.seed,
         )
 
 
@@ -157,8 +162,8 @@ def _sets(score: _Score, real: Tensor, fake: Tensor, train: Tensor) -> dict[str,
 
 
 def _swd(score: _Score, name: str, real: Tensor, fake: Tensor, train: Tensor) -> dict[str, Metric]:
-    found = sliced_wasserstein(real, fake, score.seed, RESAMPLES)
-    least = _floor(fake, train, lambda other: sliced_wasserstein(real, other, score.seed, 1))
+    found = sliced_wasserstein(real, fake, score.p.seed, score.p.resamples)
+    least = _floor(fake, train, lambda other: sliced_wasserstein(real, other, score.p.seed, 1))
     made = {name: (found.mean, found.resampled_mean, least.mean if least else None)}
     for side, value in found.value.items():
         floor = least.value[side] if least else None
@@ -176,8 +181,8 @@ def _grid(score: _Score, name: str, fake: Tensor, real: Tensor) -> dict[str, Met
 
 
 def _kid(score: _Score, real: Tensor, fake: Tensor, train: Tensor) -> Metric:
-    value, resampled = random_kid(real, fake, score.seed, RESAMPLES)
-    floor = _floor(fake, train, lambda other: random_kid(real, other, score.seed, 1)[0])
+    value, resampled = random_kid(real, fake, score.p.seed, score.p.resamples)
+    floor = _floor(fake, train, lambda other: random_kid(real, other, score.p.seed, 1)[0])
     bounds = _around(value, resampled)
     return score.of(value, bounds, higher=False, floor=floor, encoder=f"random conv x{ENCODERS}")
 
