@@ -1,6 +1,8 @@
 """The frame of the benchmarks: ratios, intervals, and going on where it stopped."""
 
+import copy
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks import faults
+from benchmarks import train as train_entry
 
 from memegan.cli.bench import (
     Ratio,
@@ -24,6 +28,10 @@ from memegan.cli.bench import (
     told,
 )
 from memegan.errors import DataError, ParamsError
+from memegan.tracking.spool import MemoryTracker
+from memegan.training.loop import Data, train
+from memegan.training.stopping import Stop
+from memegan.variants.cyclegan import VARIANT, CycleGAN
 
 ROOT = Path(__file__).parents[2]
 TOY = '''"""A toy: counts its blocks, and is killed at one of them where told."""
@@ -207,6 +215,26 @@ def test_an_entry_says_what_is_compared_with_what_and_has_its_samples_least(name
     assert " against " in line or made.least >= 30
     assert made.least >= 20
     assert made.cases
+
+
+def test_the_plain_training_and_ours_pay_the_same_losses_step_by_step(tmp_path: Path) -> None:
+    run = train_entry.RUN.model_copy(update={"log_every_images": 2, "total_images": 6})
+    images, tracker = train_entry._images(), MemoryTracker()
+    variant = VARIANT.make(run)
+    assert isinstance(variant, CycleGAN)
+    plain = train_entry.Plain(copy.deepcopy(variant))
+    data = Data(images, images.first(1, run.crop_px))
+    train(variant, data, run, tracker, tmp_path / "state.safetensors", Stop(math.inf))
+    for (seen, ours), first in zip(tracker.noted_metrics, (0, 2, 4), strict=True):
+        batch = images.batch(first, 2, run.seed, run.crop_px, run.flip)
+        assert plain.step(batch) == pytest.approx(ours, rel=2e-3), f"{seen} images"
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_ends_with_the_same_bits() -> None:
+    """Makes the tiny recipe's data first: ten seconds."""
+    with faults.trial("hypergan") as kill:
+        assert {kill(number)["outcome"] for number in range(3)} == {"same bits"}
 
 
 def called(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

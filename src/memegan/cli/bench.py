@@ -5,9 +5,8 @@ last line is `BENCH = Ratio(...)` or `BENCH = Trials(...)`.
 """
 
 import ast
-import gc
 import hashlib
-import importlib.util
+import importlib
 import json
 import os
 import platform
@@ -26,7 +25,6 @@ import numpy as np
 import typer
 
 from memegan.errors import DataError, ParamsError
-from memegan.metrics.base import RESAMPLES, interval
 from memegan.params import did_you_mean
 
 ENTRIES = Path("benchmarks")
@@ -35,6 +33,7 @@ Case = Mapping[str, object]
 Sample = dict[str, float | str]
 Side = Callable[..., AbstractContextManager[Callable[[], object]]]
 _ONE_CASE: Mapping[str, Case] = {"all": {}}
+_RESAMPLES = 1000
 _SEED = 0
 
 
@@ -98,7 +97,6 @@ class Ratio:
         return {name: float(f"{value:.6g}") for name, value in found.items()}
 
     def _took(self, block: Callable[[], object]) -> float:
-        gc.collect()  # nobody pays for what the other side left lying about
         start = self.clock()
         block()
         return round(self.clock() - start, 6)
@@ -152,7 +150,7 @@ def entries(folder: Path) -> dict[str, str]:
     return {
         path.stem: (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
         for path in sorted(folder.glob("*.py"))
-        if path.stem != "__init__"
+        if not path.stem.startswith("_")
     }
 
 
@@ -169,13 +167,8 @@ def load_entry(name: str, folder: Path) -> Bench:
             where=folder.as_posix(),
             fix=f"choose one of: {', '.join(known)}" if known else "run from the repository root",
         )
-    spec = importlib.util.spec_from_file_location(f"benchmarks.{name}", folder / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickles look a module up by its name
-    spec.loader.exec_module(module)
-    made: Bench = module.BENCH
+    sys.path.insert(0, str(folder.resolve().parent))
+    made: Bench = importlib.import_module(f"{folder.name}.{name}").BENCH
     return made
 
 
@@ -216,8 +209,9 @@ def bootstrap_median(values: np.ndarray) -> tuple[float, float, float]:
     Args:
         values: (N,) finite.
     """
-    picks = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
-    return float(np.median(values)), *interval(np.median(values[picks], axis=1))
+    picks = np.random.default_rng(_SEED).integers(0, len(values), (_RESAMPLES, len(values)))
+    low, high = np.percentile(np.median(values[picks], axis=1), [2.5, 97.5])
+    return float(np.median(values)), float(low), float(high)
 
 
 def told(result: Mapping[str, Any]) -> str:
