@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro refresh test lint ui
+.PHONY: help setup repro refresh test lint bench docs ui
 
 help:  ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -28,6 +28,13 @@ lint: .setup/dev  ## format, rules and types
 	ruff format --check .
 	ruff check .
 	mypy
+
+bench: .setup/dev  ## measure against the references; goes on after a break
+	@for name in help repro data train faults; do memegan bench $$name || exit; done
+	@python docs/build.py
+
+docs: .setup/dev  ## write the pages that follow from the code
+	@python docs/build.py
 
 ui: .setup/core  ## look at the runs in MLflow
 	memegan ui
