@@ -7,8 +7,6 @@ import logging
 import sys
 from pathlib import Path
 
-import torch
-
 from memegan.tracking.mirror import mirrored
 
 folder, begin = Path(sys.argv[1]), int(sys.argv[2])
@@ -24,6 +22,8 @@ with mirrored(folder, tags, params, wait_s=120) as tracker:
         seen += 10
         tracker.metrics({"gan": 1 / seen, "cycle": float(seen)}, seen)
         if line.strip() == "grid":
+            import torch  # seconds
+
             tracker.images("grid", torch.full((3, 8, 8), seen, dtype=torch.uint8), seen)
         sys.stdout.write(f"{seen}\n")
         sys.stdout.flush()

@@ -6,14 +6,16 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from memegan.tracking.events import EVENTS, Event, append, event, read_events, rewrite
 from memegan.tracking.notes import NOTES
+
+if TYPE_CHECKING:
+    from torch import Tensor  # seconds to import, and `memegan sync` needs no training
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]  # MLflow's words
 
@@ -30,7 +32,7 @@ class Tracker(Protocol):
     def measures(self, values: Mapping[str, float], images_seen: int) -> None:
         """Note numbers that another run need not repeat: speed, alarms. Not in tracked files."""
 
-    def images(self, name: str, picture: Tensor, images_seen: int) -> None:
+    def images(self, name: str, picture: "Tensor", images_seen: int) -> None:
         """Note a picture (3, H, W) uint8."""
 
 
@@ -40,7 +42,7 @@ class MemoryTracker:
 
     noted_metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     noted_measures: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    noted_images: list[tuple[int, str, Tensor]] = field(default_factory=list)
+    noted_images: list[tuple[int, str, "Tensor"]] = field(default_factory=list)
 
     def begin(self, images_seen: int) -> None:
         """Nothing to do."""
@@ -51,7 +53,7 @@ class MemoryTracker:
     def measures(self, values: Mapping[str, float], images_seen: int) -> None:
         self.noted_measures.append((images_seen, dict(values)))
 
-    def images(self, name: str, picture: Tensor, images_seen: int) -> None:
+    def images(self, name: str, picture: "Tensor", images_seen: int) -> None:
         self.noted_images.append((images_seen, name, picture))
 
 
@@ -89,7 +91,7 @@ class Spool:
     def measures(self, values: Mapping[str, float], images_seen: int) -> None:
         self._values("measures", values, images_seen)
 
-    def images(self, name: str, picture: Tensor, images_seen: int) -> None:
+    def images(self, name: str, picture: "Tensor", images_seen: int) -> None:
         """Write the picture as PNG and note where it lies."""
         file = f"{name}/{images_seen:09d}.png"
         path = self.folder / file

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ def open_store(root: Path) -> Store:
 
 
 def first_line(error: BaseException) -> str:
-    """Say an exception in one line, however many it has."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    """Say an exception in one line, however many it has, without the secrets of addresses."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return re.sub(r"://\S*@", "://", line)[:300]
 
 
 def uri_without_secret(uri: str) -> str:
