@@ -1,6 +1,7 @@
 """The data card and its Croissant description: what is in the manifest and what was left out."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -62,7 +63,7 @@ def card(
         *_table(("stage", "reason", "count"), drops),
     ]
     if credits := sorted({row.credit for row in rows if row.credit}):
-        lines += ["", "## Credits", "", *(f"- {credit}" for credit in credits)]
+        lines += ["", "## Credits", "", *(f"- {_cell(credit)}" for credit in credits)]
     lines += [
         "",
         "## Rights",
@@ -126,7 +127,13 @@ def croissant(rows: Sequence[Row], manifest_sha256: str, manifest: Path) -> str:
 
 def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
     lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
+    return [f"| {' | '.join(_cell(str(cell)) for cell in line)} |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    """Keep what came from outside in its cell: no line break, no further cell, no tag, no link."""
+    flat = " ".join(text.split())
+    return re.sub(r"([\\`|<>\[\]])", r"\\\1", flat)
 
 
 _CONTEXT = {

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,35 @@ def build(p: ReportParams, runs: Sequence[str], root: Path = Path()) -> str:
         domains=_gallery(rows, p.gallery, root),
         credits=sorted({row.credit for row in rows if row.credit}),
         runs=told,
-        leaderboard=leaderboard(runs, root),
+        leaderboard=comparable(leaderboard(runs, root)),
     )
 
 
 def leaderboard(runs: Sequence[str], root: Path = Path()) -> list[JSON]:
-    """Return one row a run and metric; what must not be compared differs in n, size or encoder."""
+    """Return one row a run and metric; what may be compared stands together, the best first."""
     found = []
     for name in runs:
-        for metric, about in _json(root / f"metrics/eval/{name}.json").items():
-            found.append({"metric": metric, "run": name, **about})
-    return sorted(found, key=lambda r: (r["metric"], r["size_px"], r["n_fake"], r["run"]))
+        run = _json(root / f"models/{name}/model.json")["run"]
+        data = {**run["data"], **run.get("where", {})}
+        about = {"run": name, "data": ", ".join(f"{k}: {v}" for k, v in sorted(data.items()))}
+        for metric, record in _json(root / f"metrics/eval/{name}.json").items():
+            found.append({"metric": metric, **about, **record})
+    return sorted(found, key=lambda r: (_alike(r), _worth(r), r["run"]))
+
+
+def comparable(rows: Sequence[JSON]) -> list[list[JSON]]:
+    """Part the rows of a leaderboard: numbers of one metric on the same data, n, size, encoder."""
+    return [list(group) for _, group in groupby(rows, _alike)]
+
+
+def _alike(row: JSON) -> tuple[str | int, ...]:
+    names = ("metric", "data", "size_px", "n_real", "n_fake", "encoder", "resizer")
+    return tuple(row[name] for name in names)
+
+
+def _worth(row: JSON) -> float:
+    value: float = row["value"]
+    return -value if row["higher_is_better"] else value
 
 
 def write_leaderboard(path: Path, rows: Sequence[JSON]) -> None:
@@ -115,7 +134,7 @@ def _run(name: str, p: ReportParams, root: Path) -> RunReport:
         metrics=sorted(judged.items()),
         curve=_curve(root / f"plots/train/{name}.csv"),
         grids=[(int(path.stem), _url(path.read_bytes())) for path in chosen],
-        test=_url((root / f"plots/eval/{name}/test.png").read_bytes()),
+        test=_url(_bytes(root / f"plots/eval/{name}/test.png")),
     )
 
 
@@ -186,8 +205,7 @@ def _curve(path: Path) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with path.open(encoding="utf-8") as file:
-        points = list(csv.DictReader(file))
+    points = list(csv.DictReader(io.StringIO(_bytes(path).decode("utf-8"))))
     mpl.rcParams["svg.hashsalt"] = "memegan"
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
@@ -221,9 +239,19 @@ def _url(data: bytes) -> str:
 
 def _json(path: Path) -> JSON:
     try:
-        found: JSON = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(path), fix="run: dvc repro (or dvc pull)"
-        ) from None
+        found: JSON = json.loads(_bytes(path))
+    except ValueError as error:
+        raise DataError(f"it is not JSON: {error}", where=str(path), fix=_MEND) from None
     return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"it cannot be read: {error.strerror}", where=str(path), fix=_MEND
+        ) from None
+
+
+_MEND = "run: dvc repro (or dvc pull)"
