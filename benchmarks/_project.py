@@ -47,8 +47,8 @@ def make_data(folder: Path) -> None:
         called(folder, f"stages/{stage}.py")
 
 
-def called(folder: Path, *words: str) -> None:
-    """Run Python with these words in the project, its code and no other's, quietly."""
+def called(folder: Path, *words: str) -> str:
+    """Run Python with these words in the project, its code and no other's; return what it says."""
     known = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
     known |= {"PYTHONPATH": str(folder / "src"), "MEMEGAN_TRACKING": "spool"}
     done = subprocess.run(
@@ -56,3 +56,4 @@ def called(folder: Path, *words: str) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout

@@ -1,6 +1,6 @@
 """CycleGAN in our training loop against the paper's step, written out plainly (Zhu et al. 2017).
 
-Same networks, widths, batches and losses. A block is 16 steps: ours with all that the loop does
+Same networks, widths, batches and losses. A block is 12 steps: ours with all that the loop does
 besides (order, crops, flips, averages, a grid of one picture and a checkpoint, both more often
 than in use); the reference has its batches ready and does nothing but learn.
 """
@@ -24,7 +24,7 @@ from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
 from memegan.variants.cyclegan import VARIANT, CycleGAN, CycleGANRun
 
-STEPS = 16
+STEPS = 12
 RUN = CycleGANRun.model_validate(
     {
         **{"variant": "cyclegan", "section": "model", "data": {"a": "photo", "b": "cartoon"}},
