@@ -67,7 +67,6 @@ def _help() -> str:
 
 
 def _run(word: str, rest: list[str]) -> int:
-    import click
     import typer
 
     module = importlib.import_module(f"memegan.cli.{word.replace('-', '_')}")
@@ -81,16 +80,17 @@ def _run(word: str, rest: list[str]) -> int:
     try:
         done = command.main(args=rest, prog_name=f"memegan {word}", standalone_mode=False)
         return done if isinstance(done, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stdout.write(error.ctx.get_help() + "\n" if error.ctx else "")
-        return 2
-    except click.ClickException as error:
-        error.show()
+    except (
+        typer.TyperException
+    ) as error:  # wrong options or arguments; typer has a click of its own
+        context = getattr(error, "ctx", None)
+        usage = f"{context.get_usage()}\n" if context else ""
+        sys.stderr.write(f"{usage}error: {error}\n  fix:   memegan {word} --help has an example\n")
         return 2
     except MemeganError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stopped by Ctrl-C\n")
         return 130
     except Exception:  # not one of ours: a defect, told as such

@@ -68,7 +68,7 @@ def test_mistakes_of_all_sections_come_at_once_with_their_lines_and_what_was_mea
         ("every_s: 1.0", "every_s: -1.0"),
         ("fit: crop", "fit: cropp"),
         ("generator: resnet", "generator: resnett"),
-        ("batch_size: 2", "batch_sise: 2"),
+        ("batch_size: 4", "batch_sise: 4"),
         ("n_max: 256", "n_max: many"),
     )
     found = "\n".join(mistakes(Path("params.yaml")))
@@ -287,3 +287,40 @@ def test_a_tracking_store_that_is_set_is_named(
     doctor(as_json=True)
     found = {f["name"]: f["found"] for f in json.loads(capsys.readouterr().out)}
     assert found["mlflow"] == "http://127.0.0.1:9/x"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("fetch", "--bogus"), "No such option: --bogus"),
+        (("preset",), "Missing command"),
+        (("train",), "Missing parameter: run"),
+    ],
+)
+def test_wrong_words_are_told_with_the_way_to_the_right_ones(
+    words: tuple[str, ...], told: str
+) -> None:
+    done = memegan(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert f"memegan {words[0]} --help has an example" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_was_kept_is_never_lost() -> None:
+    edit(("seed: 7", "seed: 8"))
+    apply("tiny")
+    edit(("seed: 7", "seed: 9"))
+    apply("demo")
+    assert "seed: 8" in Path("params.yaml.before").read_text(encoding="utf-8")
+    assert "seed: 9" in Path("params.yaml.before1").read_text(encoding="utf-8")
+
+
+def test_doctor_keeps_the_password_of_a_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hush@127.0.0.1:1")
+    doctor()
+    told = capsys.readouterr().out
+    assert "http://127.0.0.1:1" in told
+    assert "hush" not in told

@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from memegan.tracking.store import uri_without_secret
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -76,7 +78,8 @@ def _codecs() -> Finding:
         return Finding("video", False, str(error), "run: make setup")
     wanted = ("h264", "hevc", "vp9", "av1", "mpeg4")
     missing = [name for name in wanted if name not in av.codecs_available]
-    found = f"PyAV {av.__version__} reads {', '.join(set(wanted) - set(missing)) or 'nothing'}"
+    there = [name for name in wanted if name not in missing]
+    found = f"PyAV {av.__version__} reads {', '.join(there) or 'nothing'}"
     return Finding("video", not missing, found, f"a build of PyAV with {', '.join(missing)}")
 
 
@@ -92,7 +95,7 @@ def _packages() -> Finding:
 
 
 def _store() -> Finding:
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    uri = uri_without_secret(os.environ.get("MLFLOW_TRACKING_URI", ""))
     return Finding("mlflow", True, uri or "mlflow.db in the project (MLFLOW_TRACKING_URI not set)")
 
 

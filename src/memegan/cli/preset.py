@@ -1,5 +1,6 @@
 """Recipes for params.yaml: list them, show one, apply one."""
 
+import itertools
 import os
 import shutil
 import sys
@@ -34,15 +35,15 @@ def apply(
     name: str,
     data: Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")] = None,
 ) -> None:
-    """Write a recipe to params.yaml; the file before is kept beside it.
+    """Write a recipe to params.yaml; a file that is no recipe is kept beside it.
 
     Example: memegan preset apply tiny
     """
     text = recipe(name)
     if DATA in text:
         text = text.replace(DATA, _folder(name, data))
-    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") != text:
-        before = PARAMS_FILE.with_suffix(".yaml.before")
+    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") not in recipes().values():
+        before = _free_name()
         before.write_bytes(PARAMS_FILE.read_bytes())
         sys.stdout.write(f"the file before is kept as {before}\n")
     PARAMS_FILE.write_text(text, encoding="utf-8", newline="\n")
@@ -73,6 +74,12 @@ def recipe(name: str) -> str:
             fix=f"choose one of: {', '.join(known)}",
         )
     return known[name]
+
+
+def _free_name() -> Path:
+    """Return a name beside params.yaml that no file has: nothing that was kept is lost."""
+    names = (PARAMS_FILE.with_suffix(f".yaml.before{n or ''}") for n in itertools.count())
+    return next(path for path in names if not path.exists())
 
 
 def _folder(name: str, data: Path | None) -> str:
