@@ -232,7 +232,8 @@ def benchmarks() -> str:
         "# Benchmarks\n\nTime of ours over time of the reference, in alternating blocks of one "
         "run: below 1 is faster. The median\nratio and its bootstrap interval; `memegan bench "
         "NAME` measures again, `make docs` writes this page.\n\n"
-        f"{_table(head, rows)}\nMeasured on: {'; '.join(sorted(places)) or 'nothing yet'}.\n"
+        f"{_table(head, rows)}\nMeasured on: {'; '.join(sorted(places)) or 'nothing yet'}. Other "
+        "work ran on the machine\nmeanwhile: a wide interval says how much that mattered.\n"
     )
 
 
