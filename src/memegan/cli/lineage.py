@@ -91,9 +91,11 @@ def trail_of(name: str) -> dict[str, list[JSON]]:
     def cells(column: str, *paths: str) -> set[str]:
         return {tables[path][n][column] for path in paths for n in chosen[path]}
 
+    add(POSTS, "permalink", {name})
+    names = {name} | cells("post_id", POSTS)
     for path, columns in NAMED_BY.items():
         for column in columns:
-            add(path, column, {name})
+            add(path, column, names)
     ids = cells("id", KEPT, IMAGES, MANIFEST) | cells("dropped", DUPLICATES)
     for path in (KEPT, IMAGES, MANIFEST):
         add(path, "id", ids)

@@ -154,16 +154,17 @@ polyline {{ fill: none; stroke: #6a3df0; stroke-width: 1.5; }}
 
 def chart(points: Sequence[Point]) -> str:
     """Draw finite points as one SVG line, lowest value at the bottom."""
-    step = math.ceil(len(points) / MOST)
+    step = max(1, math.ceil(len(points) / MOST))
     known = [(x, y) for x, y in [*points[:-1:step], *points[-1:]] if math.isfinite(y)]
     if not known:
         return f'<svg width="{WIDE}" height="{HIGH}"></svg>'
     (left, right), ys = (known[0][0], known[-1][0]), [y for _, y in known]
     low, high = min(ys), max(ys)
+    half = high / 2 - low / 2  # a half: the whole may be too large for a float
 
     def place(x: int, y: float) -> str:
         across = (x - left) / (right - left) if right > left else 0.5
-        up = (y - low) / (high - low) if high > low else 0.5
+        up = (y / 2 - low / 2) / half if half else 0.5
         return f"{across * WIDE:.1f},{2 + (1 - up) * (HIGH - 4):.1f}"
 
     line = " ".join(place(x, y) for x, y in known)
