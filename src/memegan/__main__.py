@@ -71,10 +71,9 @@ def _run(word: str, rest: list[str]) -> int:
 
     module = importlib.import_module(f"memegan.cli.{word.replace('-', '_')}")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    if word in _GROUPS:
-        app = module.app
-    else:
+    app = getattr(module, "app", None)  # of a command of several words
+    if app is None:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command(name=word)(getattr(module, word.replace("-", "_")))
     command = typer.main.get_command(app)
     try:
@@ -96,9 +95,6 @@ def _run(word: str, rest: list[str]) -> int:
     except Exception:  # not one of ours: a defect, told as such
         traceback.print_exc()
         return 70
-
-
-_GROUPS = {"preset", "sources"}  # commands of several words
 
 
 if __name__ == "__main__":

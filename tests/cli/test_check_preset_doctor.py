@@ -11,6 +11,7 @@ import pytest
 import yaml
 from tests.images.pictures import drawn, encoded
 
+from memegan.__main__ import commands, main
 from memegan.cli.check import check, mistakes
 from memegan.cli.doctor import doctor
 from memegan.cli.preset import apply, list_, recipe, recipes, show
@@ -324,3 +325,14 @@ def test_doctor_keeps_the_password_of_a_server(
     told = capsys.readouterr().out
     assert "http://127.0.0.1:1" in told
     assert "hush" not in told
+
+
+@pytest.mark.parametrize("word", sorted(commands()))
+def test_every_command_has_help_with_an_example(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["memegan", word, "--help"])
+    assert main() == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"Usage: memegan {word}" in told
+    assert "Example: memegan" in told or word == "preset"
