@@ -6,6 +6,7 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from tests.images.pictures import drawn
 from tests.video.clips import FPS, HEIGHT, WIDTH, clip, flat, shot, tone
 
 from memegan.errors import DataError
-from memegan.packs import read_place
-from memegan.records import FrameRow, ShotRow, VideoRow
-from memegan.tables import read_table
-from memegan.video.frames import local_video, local_videos, write_frames
+from memegan.packs import read_place, write_series
+from memegan.records import FetchRow, FrameRow, PostRow, ShotRow, VideoRow
+from memegan.tables import columns, read_table, write_table
+from memegan.video.frames import fetched_videos, local_video, local_videos, write_frames
 from memegan.video.params import FramesParams
 from memegan.video.sample import Sampled, Survey, choose, sample, survey
 from memegan.video.shots import Shot
@@ -321,6 +322,25 @@ def test_inputs_are_found_by_glob_in_the_order_of_their_names(folder: Path) -> N
     assert (about.post_id, about.domain, about.licence) == ("video:tv:a.mp4", "cartoon", "CC0")
     with pytest.raises(DataError, match=r"no file matches 'data/inputs/\*\.avi'"):
         list(local_videos(params(inputs=[{**wanted, "path": "data/inputs/*.avi"}])))
+
+
+def example(record: type) -> dict[str, Any]:
+    return {c.name: c.example for c in columns(record)}
+
+
+def test_fetched_videos_take_their_post_along_and_a_missing_post_is_named(folder: Path) -> None:
+    path = clip(folder / "a.mp4", flat(90, 3))
+    post = PostRow(**example(PostRow))
+    fetch = {**example(FetchRow), "content_type": "video/mp4"}
+    place = vars(write_series(Path("raw/packs"), "a", [("1.mp4", path.read_bytes())])[0])
+    write_table(Path("raw/fetches.csv"), FetchRow, [FetchRow(**{**fetch, **place})])
+    write_table(Path("raw/posts.csv"), PostRow, [post])
+    (video,) = fetched_videos(Path("raw"))
+    assert (video.about.post_id, video.about.caption) == (post.post_id, post.text)
+    assert video.open().read() == path.read_bytes()
+    write_table(Path("raw/posts.csv"), PostRow, [])
+    with pytest.raises(DataError, match=rf"no row for {post.post_id}.*\n  where: raw/posts\.csv"):
+        list(fetched_videos(Path("raw")))
 
 
 @pytest.fixture(autouse=True)

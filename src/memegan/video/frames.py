@@ -65,10 +65,20 @@ def write_frames(videos: Iterable[Video], p: FramesParams, out: Path) -> None:
 
 
 def fetched_videos(raw: Path) -> Iterator[Video]:
-    """Yield the videos among the fetched files, in source order."""
+    """Yield the videos among the fetched files, in source order.
+
+    Raises:
+        DataError: a video's post is not in posts.csv.
+    """
     posts = {post.post_id: post for post in read_table(raw / "posts.csv", PostRow)}
     for row in read_table(raw / "fetches.csv", FetchRow):
         if row.status == "ok" and row.content_type.startswith("video/"):
+            if row.post_id not in posts:
+                raise DataError(
+                    f"it has no row for {row.post_id}, which fetches.csv names",
+                    where=(raw / "posts.csv").as_posix(),
+                    fix="run: dvc checkout, dvc pull, or dvc repro",
+                )
             yield Video(_row_of(posts[row.post_id], row), partial(_from_pack, row))
 
 
