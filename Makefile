@@ -9,7 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-setup: .setup/core  ## make .venv and install the lock; goes on after a break
+setup: .setup/core  ## make .venv, install the lock, make the MLflow store; goes on after a break
+	@memegan sync
 
 repro: .setup/core  ## run the whole pipeline, then say what to open
 	@memegan check

@@ -1,5 +1,6 @@
 """run_stage: each end has its exit code and one message; digests name what a stage depends on."""
 
+import errno
 import logging
 import os
 import signal
@@ -12,6 +13,8 @@ import pytest
 
 from memegan.errors import DataError, MemeganError, ParamsError, Stopped
 from memegan.stage import code_digest, dvc_root, run_stage, sha256_of, stage_code, write_json
+from memegan.tracking.events import EVENTS
+from memegan.tracking.mirror import mirrored
 
 Err = pytest.CaptureFixture[str]
 
@@ -62,6 +65,37 @@ def test_our_own_defect_keeps_its_traceback(capsys: Err) -> None:
     assert told.endswith("ZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_plainly_with_the_file_and_the_mend(capsys: Err, number: int) -> None:
+    assert run_stage(raising(OSError(number, "no space", "data/images/packs/000.zip")), []) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert "where: data/images/packs/000.zip\n  fix:   free some (`memegan gc`" in told
+    assert "Traceback" not in told
+
+
+def test_another_failure_of_the_system_is_our_defect(capsys: Err) -> None:
+    assert run_stage(raising(OSError(errno.EIO, "input/output error", "a")), []) == 70
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_spool_on_a_full_disk_ends_the_stage_with_one_message(
+    tmp_path: Path, capsys: Err, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMEGAN_TRACKING", "spool")
+
+    def main() -> None:
+        with mirrored(tmp_path, {"key": "k"}, {}) as tracker:
+            tracker.begin(0)
+            (tmp_path / EVENTS).unlink()
+            (tmp_path / EVENTS).symlink_to("/dev/full")
+            tracker.metrics({"loss": 1.0}, 4)
+
+    assert run_stage(main, []) == 1
+    assert capsys.readouterr().err.startswith("error: the disk is full\n")
+
+
 def test_ctrl_c_is_130_and_one_line(capsys: Err) -> None:
     assert run_stage(raising(KeyboardInterrupt()), []) == 130
     assert capsys.readouterr().err == "stopped by Ctrl-C\n"
@@ -105,7 +139,7 @@ sys.exit(run_stage(main, []))
 
 @pytest.mark.parametrize(
     ("number", "code", "text"),
-    [(signal.SIGTERM, 143, b""), (signal.SIGINT, 130, b"stopped by Ctrl-C\n")],
+    [(signal.SIGTERM, 143, b"stopped by SIGTERM\n"), (signal.SIGINT, 130, b"stopped by Ctrl-C\n")],
 )
 def test_signals_end_a_stage_with_their_code_and_no_traceback(
     number: int, code: int, text: bytes

@@ -5,11 +5,10 @@ import difflib
 import importlib
 import logging
 import sys
-import traceback
 from pathlib import Path
 
 from memegan import __version__
-from memegan.errors import MemeganError
+from memegan.errors import exit_code_of
 from memegan.threads import wait_politely
 
 wait_politely()
@@ -76,25 +75,21 @@ def _run(word: str, rest: list[str]) -> int:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command(name=word)(getattr(module, word.replace("-", "_")))
     command = typer.main.get_command(app)
-    try:
-        done = command.main(args=rest, prog_name=f"memegan {word}", standalone_mode=False)
+
+    def run() -> int:
+        try:
+            done = command.main(args=rest, prog_name=f"memegan {word}", standalone_mode=False)
+        except typer.TyperException as error:  # wrong options; typer has a click of its own
+            context = getattr(error, "ctx", None)
+            usage = f"{context.get_usage()}\n" if context else ""
+            fix = f"memegan {word} --help has an example"
+            sys.stderr.write(f"{usage}error: {error}\n  fix:   {fix}\n")
+            return 2
+        except typer.Abort:
+            raise KeyboardInterrupt from None
         return done if isinstance(done, int) else 0
-    except (
-        typer.TyperException
-    ) as error:  # wrong options or arguments; typer has a click of its own
-        context = getattr(error, "ctx", None)
-        usage = f"{context.get_usage()}\n" if context else ""
-        sys.stderr.write(f"{usage}error: {error}\n  fix:   memegan {word} --help has an example\n")
-        return 2
-    except MemeganError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("stopped by Ctrl-C\n")
-        return 130
-    except Exception:  # not one of ours: a defect, told as such
-        traceback.print_exc()
-        return 70
+
+    return exit_code_of(run)
 
 
 if __name__ == "__main__":

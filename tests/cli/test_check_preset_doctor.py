@@ -247,7 +247,7 @@ def test_the_doctor_finds_this_machine_fit(capsys: Out) -> None:
     assert doctor(as_json=True) == 0
     found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
     names = [f["name"] for f in found]
-    assert names == ["python", "torch", "gpu", "disk", "video", "packages", "mlflow", "git"]
+    assert names == ["python", "torch", "gpu", "disk", "video", "packages", "mlflow", "git", "dvc"]
     assert all(f["ok"] and f["found"] for f in found)
     assert doctor() == 0
     told = capsys.readouterr().out.splitlines()
@@ -268,7 +268,7 @@ def test_each_thing_that_does_not_work_is_told_with_its_mend(tmp_path: Path) -> 
     told = memegan("doctor", "--json", **env)
     assert (told.returncode, told.stderr) == (1, "")
     found = {f["name"]: f for f in json.loads(told.stdout)}
-    assert {name for name, f in found.items() if not f["ok"]} == {"git", "torch", "video"}
+    assert {name for name, f in found.items() if not f["ok"]} == {"git", "dvc", "torch", "video"}
     assert found["git"]["fix"] == "install git"
     assert found["torch"]["found"] == found["video"]["found"] == "no shared library"
     assert found["torch"]["fix"] == found["video"]["fix"] == "run: make setup"
@@ -277,8 +277,9 @@ def test_each_thing_that_does_not_work_is_told_with_its_mend(tmp_path: Path) -> 
 
 def test_mends_are_printed_below_what_failed_and_nowhere_else(tmp_path: Path) -> None:
     told = memegan("doctor", PATH=str(tmp_path)).stdout
-    assert told.count("fix: ") == 1
+    assert told.count("fix: ") == 2
     assert "FAIL  git      not found\n        fix: install git\n" in told
+    assert "FAIL  dvc      not found\n        fix: source .venv/bin/activate" in told
 
 
 def test_a_tracking_store_that_is_set_is_named(

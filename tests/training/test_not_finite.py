@@ -19,7 +19,7 @@ from memegan.tracking.spool import MemoryTracker
 from memegan.training.checkpoint import Whole
 from memegan.training.loop import train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Plan, Variant, adam, descend
+from memegan.variants.base import GradientError, Plan, Variant, adam, descend
 
 
 class Colour(Variant):
@@ -27,9 +27,10 @@ class Colour(Variant):
 
     memory: Tensor
 
-    def __init__(self, bad: set[int]) -> None:
+    def __init__(self, bad: set[int], steep: set[int] | None = None) -> None:
+        """In steps of `steep` the loss is finite and its gradient is not."""
         super().__init__()
-        self.bad = bad
+        self.bad, self.steep = bad, steep or set()
         self.net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
         self.register_buffer("memory", torch.zeros(3))
 
@@ -47,6 +48,8 @@ class Colour(Variant):
         made = self.net(images * wrong)
         self.memory += made.detach().mean((0, 2, 3))
         distance = l1(made, images)
+        if numbers.images_seen // len(images) in self.steep:
+            distance = (distance - distance.detach()).sqrt()  # 0, with slope 1 / 0
         descend(optimizers["net"], distance)
         return {"distance": distance, "other": distance.detach() * 0}
 
@@ -81,6 +84,32 @@ def test_a_loss_that_is_not_finite_moves_nothing(value: float) -> None:
     assert not optimizer.state_dict()["state"]
     descend(optimizer, net(torch.ones(1, 2)).sum())
     assert not any(torch.equal(p, before[name]) for name, p in net.named_parameters())
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing_and_says_so() -> None:
+    net = nn.Linear(2, 1)
+    optimizer = adam([net], 0.1, (0.5, 0.9))
+    before = [p.detach().clone() for p in net.parameters()]
+    made = net(torch.ones(1, 2)).sum()
+    with pytest.raises(GradientError):
+        descend(optimizer, (made - made.detach()).sqrt())
+    assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))
+    assert not optimizer.state_dict()["state"]
+
+
+def test_a_step_with_a_bad_gradient_is_skipped_like_one_with_a_bad_loss(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = plan()
+    ends: list[dict[str, Tensor]] = []
+    for bad, steep in (({1, 2, 5}, set[int]()), (set[int](), {1, 2, 5})):
+        torch.manual_seed(0)
+        path = tmp_path / str(len(ends))
+        variant = Colour(bad, steep)
+        whole = train(variant, data_of(run), run, MemoryTracker(), path, Stop(math.inf))
+        ends.append(copy_of(whole))
+    assert all(torch.equal(ends[0][name], value) for name, value in ends[1].items())
+    assert "step skipped at 4 images: not finite: gradient" in caplog.messages
 
 
 def test_a_bad_step_leaves_no_trace_in_weights_statistics_buffers_averages_and_optimizers(

@@ -99,9 +99,9 @@ def _store() -> Finding:
     return Finding("mlflow", True, uri or "mlflow.db in the project (MLFLOW_TRACKING_URI not set)")
 
 
-def _git() -> Finding:
-    ok = shutil.which("git") is not None
-    return Finding("git", ok, "found" if ok else "not found", "install git")
+def _program(name: str, fix: str) -> Finding:
+    ok = shutil.which(name) is not None
+    return Finding(name, ok, "found" if ok else "not found", fix)
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
@@ -112,5 +112,6 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _codecs,
     _packages,
     _store,
-    _git,
+    lambda: _program("git", "install git"),
+    lambda: _program("dvc", "source .venv/bin/activate, or write .venv/bin/dvc"),
 )
