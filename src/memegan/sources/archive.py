@@ -28,7 +28,7 @@ class ArchiveSource(LocalParams):
 
     kind: Literal["archive"]
 
-    def posts(self, fetch: Fetcher) -> Iterator[Post]:
+    def listed(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield a post for each member that is neither a folder nor a note, sound or not."""
         self.check_path()
         packed, unpacked, number = self.path.stat().st_size, 0, -1

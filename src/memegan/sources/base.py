@@ -1,13 +1,18 @@
 """What a source gives: posts, and how their media are requested. Fetching is done elsewhere."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, unquote
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from memegan.errors import SourceError
 from memegan.params import Section
@@ -16,6 +21,7 @@ INPUTS = Path("data/inputs")  # below it DVC notices every change
 MAX_MEMBERS = 1_000_000  # of an archive
 MAX_RATIO = 200  # of unpacked to packed bytes: beyond it an archive is a bomb
 _NOTES = (".csv", ".json", ".md", ".tsv", ".txt")
+_DAY = r"^(\d{4}-\d\d-\d\d)?$"
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,36 @@ class Fetcher(Protocol):
 class SourceParams(Section):
     """What every kind of source says about itself."""
 
+    needs_terms: ClassVar[bool] = False  # a service's: its terms are on the kind's page of the docs
+
     kind: str
     community: str = Field(min_length=1)
     domain: str
     licence: str = ""
     credit: str = ""
-    limit: int | None = Field(default=None, ge=1)  # posts at most
+    limit: int | None = Field(default=None, ge=1, description="posts at most")
     allow_adult: bool = False
+    terms_accepted: bool = Field(
+        default=False,
+        validate_default=True,
+        description="you have read the terms on the kind's page in docs/sources",
+    )
+    since: str = Field(default="", pattern=_DAY, description="first day of posts, UTC")
+    until: str = Field(default="", pattern=_DAY, description="last day of posts, UTC")
+    min_size_px: int = Field(
+        default=0, ge=0, description="least short side of a picture, where the source states sizes"
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="further columns of the manifest, the same in each row"
+    )
+
+    @field_validator("terms_accepted")
+    @classmethod
+    def _has_read_terms(cls, is_accepted: bool) -> bool:
+        if cls.needs_terms and not is_accepted:
+            page = f"docs/sources/{cls.__module__.rpartition('.')[2]}.md"
+            raise ValueError(f"read the terms on {page}, then set it to true")
+        return is_accepted
 
     @property
     def name(self) -> str:
@@ -82,6 +111,71 @@ class SourceParams(Section):
     def is_local(self) -> bool:
         """True where posts are read from this machine, afresh each time."""
         return False
+
+    def listed(self, fetch: Fetcher) -> Iterator[Post]:
+        """Yield all posts in the source's own order; this is what a kind writes.
+
+        Raises:
+            SourceError: the source refuses, or what it says cannot be read.
+        """
+        raise NotImplementedError(self.kind)
+
+    def posts(self, fetch: Fetcher) -> Iterator[Post]:
+        """Yield the listed posts of the date range, with the source's own columns.
+
+        Raises:
+            SourceError: as `listed`; also where an answer has another shape than its documents say.
+        """
+        try:
+            yield from self.chosen(self.listed(fetch))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # foreign data
+            fix = "look at its answer: the service or its export may have changed"
+            raise self.refusal(f"an answer is not as documented: {error!r}", fix) from error
+
+    def preview(self, fetch: Fetcher) -> Iterator[Post]:
+        """Yield posts as far as they are known without a download."""
+        return self.posts(fetch)
+
+    def chosen(self, posts: Iterable[Post]) -> Iterator[Post]:
+        """Yield those of the date range (a post without a date is in none), with our columns."""
+        for post in posts:
+            day = post.posted_at[:10]
+            if self.since <= day <= (self.until or "9999") and (day or not self.until):
+                yield replace(post, extra={**post.extra, **self.columns})
+
+    def is_large(self, width_px: int, height_px: int) -> bool:
+        """Tell whether a stated size is enough; 0 means that it is not stated."""
+        return not 0 < min(width_px, height_px) < self.min_size_px
+
+    def refusal(self, what: str, fix: str) -> SourceError:
+        """Make the error that tells what this source cannot do, and how to mend it."""
+        return SourceError(what, where=f"scrape.sources: {self.name}", fix=fix)
+
+    def read_json(self, body: bytes) -> Any:  # noqa: ANN401 - JSON
+        """Return what a page says.
+
+        Raises:
+            SourceError: it is no JSON.
+        """
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            shown = body[:60].decode(errors="replace")
+            fix = "try again later; the service may be down or ask for a login"
+            raise self.refusal(f"its answer is no JSON ({error}): {shown}", fix) from None
+
+    def secret(self, variable: str) -> str:
+        """Return a token from the environment, the only place where one may lie.
+
+        Raises:
+            SourceError: it is not set.
+        """
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            page = f"docs/sources/{type(self).__module__.rpartition('.')[2]}.md"
+            fix = f"set it as {page} says; without it use `dvc pull scrape` or the demo"
+            raise self.refusal(f"the environment has no {variable}", fix)
+        return value
 
 
 class LocalParams(SourceParams):
@@ -131,11 +225,63 @@ class LocalParams(SourceParams):
 class Source(Protocol):
     """What a `SourceParams` of some kind does: list posts and say how media are requested."""
 
-    def posts(self, fetch: Fetcher) -> Iterator[Post]:
-        """Yield posts, oldest first, page by page; raise SourceError when it refuses."""
+    def listed(self, fetch: Fetcher) -> Iterator[Post]:
+        """Yield posts, page by page; raise SourceError when it refuses."""
 
     def request(self, url: str) -> Request:
         """Say how one of a post's media is asked for; the url itself is what files keep."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as a source sees it; tests bring their own."""
+
+    now: Callable[[], float] = time.time  # seconds since 1970
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class LongStop:
+    """A service that said "not for hours" is not asked again before, by no later run either."""
+
+    service: str  # for example "vk"
+    token: str  # another token may be asked: its digest is in the file's name
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def path(self) -> Path:
+        """Where it is remembered, outside DVC's outs."""
+        digest = hashlib.sha256(self.token.encode()).hexdigest()[:8]
+        root = Path(os.environ.get("DVC_ROOT", "."))
+        return root / ".memegan" / "stops" / f"{self.service}-{digest}.json"
+
+    def hours_left(self) -> float:
+        """Return how long the service must be left alone, 0 for not at all."""
+        if not self.path.exists():
+            return 0
+        until: float = json.loads(self.path.read_text(encoding="utf-8"))["until"]
+        return max(0, until - self.clock.now()) / 3600
+
+    def begin(self, hours: float) -> None:
+        """Remember it from now on."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps({"until": self.clock.now() + hours * 3600}), encoding="utf-8")
+        part.replace(self.path)
+
+
+def utc(unix_s: float) -> str:
+    """Write seconds since 1970 as posts say times; "" for 0."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%dT%H:%M:%SZ}" if unix_s else ""
+
+
+def left_out(reasons: Iterable[str]) -> dict[str, str]:
+    """Return the column that accounts for what a post held and we do not ask for.
+
+    For example {"left_out": "1 poll, 2 too small"}.
+    """
+    told = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(reasons).items()))
+    return {"left_out": told} if told else {}
 
 
 def is_note(name: PurePath) -> bool:

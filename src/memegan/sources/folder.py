@@ -11,7 +11,7 @@ class FolderSource(LocalParams):
 
     kind: Literal["folder"]
 
-    def posts(self, fetch: Fetcher) -> Iterator[Post]:
+    def listed(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield a post for each file; hidden files and notes beside the pictures are left out."""
         self.check_path()
         for file in sorted(self.path.rglob("*"), key=lambda p: p.as_posix()):

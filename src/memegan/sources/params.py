@@ -8,7 +8,8 @@ from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.folder import FolderSource
 from memegan.sources.urls import UrlsSource
+from memegan.sources.vk import VkSource
 
 AnySource = Annotated[
-    ArchiveSource | DemoSource | FolderSource | UrlsSource, Field(discriminator="kind")
+    ArchiveSource | DemoSource | FolderSource | UrlsSource | VkSource, Field(discriminator="kind")
 ]

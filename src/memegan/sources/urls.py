@@ -22,7 +22,7 @@ class UrlsSource(LocalParams):
 
     kind: Literal["urls"]
 
-    def posts(self, fetch: Fetcher) -> Iterator[Post]:
+    def listed(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield the rows, each a post named by the digest of its url and rectangle."""
         self.check_path()
         try:
