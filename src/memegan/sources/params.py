@@ -7,9 +7,11 @@ from pydantic import Field
 from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.folder import FolderSource
+from memegan.sources.rss import RssSource
 from memegan.sources.urls import UrlsSource
 from memegan.sources.vk import VkSource
 
 AnySource = Annotated[
-    ArchiveSource | DemoSource | FolderSource | UrlsSource | VkSource, Field(discriminator="kind")
+    ArchiveSource | DemoSource | FolderSource | RssSource | UrlsSource | VkSource,
+    Field(discriminator="kind"),
 ]
