@@ -20,16 +20,20 @@ from memegan.variants.base import Plan, Variant, VariantSpec, adam, descend, fre
 class NetworkParams(Section):
     """Which networks; `dcgan` is Radford et al. 2016 at any power-of-two size."""
 
-    preset: Literal["dcgan"] = "dcgan"
-    z_size: int = Field(default=100, ge=1)
-    generator_width: int = Field(default=64, ge=4)
-    discriminator_width: int = Field(default=64, ge=4)
+    preset: Literal["dcgan"] = Field(default="dcgan", description="recipe of both networks")
+    z_size: int = Field(default=100, ge=1, description="numbers of the noise, N(0, 1)")
+    generator_width: int = Field(default=64, ge=4, description="channels of its last hidden layer")
+    discriminator_width: int = Field(
+        default=64, ge=4, description="channels of its first hidden layer"
+    )
 
 
 class LossParams(Section):
     """What is paid for, and what steadies it."""
 
-    name: Literal["standard", "least_squares", "hinge", "wasserstein"] = "standard"
+    name: Literal["standard", "least_squares", "hinge", "wasserstein"] = Field(
+        default="standard", description="standard: non-saturating cross-entropy"
+    )
     r1_gamma: float = Field(default=0.0, ge=0, description="weight of the R1 penalty; 0: none")
     r1_every: int = Field(default=16, ge=1, description="steps between penalties (lazy)")
 
@@ -37,10 +41,12 @@ class LossParams(Section):
 class TrainerParams(Section):
     """How the two sides take turns."""
 
-    discriminator_steps: int = Field(default=1, ge=1, le=10)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    beta1: float = Field(default=0.5, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
+    discriminator_steps: int = Field(
+        default=1, ge=1, le=10, description="for each of the generator"
+    )
+    learning_rate: float = Field(default=2e-4, gt=0, description="of both Adams")
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="Adam's first moment")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="Adam's second moment")
 
 
 class HyperGANRun(Plan):
