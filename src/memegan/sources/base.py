@@ -217,6 +217,13 @@ class LocalParams(SourceParams):
         name = f"file:{quote('/'.join(filter(None, (base, inside))))}"
         return name if member is None else f"{name}#{member}"
 
+    def holds(self, inside: str) -> bool:
+        """Tell whether a name from outside stays below the path, links followed."""
+        try:
+            return (self.path / inside).resolve().is_relative_to(self.path.resolve())
+        except (OSError, ValueError, RuntimeError):  # too long, a zero byte, links in a circle
+            return False
+
     def file(self, url: str) -> Path:
         """Return the file inside that `url` named."""
         return self.path / unquote(url.removeprefix(self.url()).lstrip("/"))

@@ -8,10 +8,11 @@ from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.folder import FolderSource
 from memegan.sources.rss import RssSource
+from memegan.sources.telegram import TelegramSource
 from memegan.sources.urls import UrlsSource
 from memegan.sources.vk import VkSource
 
 AnySource = Annotated[
-    ArchiveSource | DemoSource | FolderSource | RssSource | UrlsSource | VkSource,
+    ArchiveSource | DemoSource | FolderSource | RssSource | TelegramSource | UrlsSource | VkSource,
     Field(discriminator="kind"),
 ]
