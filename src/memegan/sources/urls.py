@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from memegan.errors import SourceError
-from memegan.sources.base import Fetcher, LocalParams, Media, Post, Request
+from memegan.sources.base import Fetcher, LocalParams, Media, Post, Request, left_out
 
 _KNOWN = {"url", "md5", "md5sum", "sha256", "rect", "alternates", "caption"}
+_KNOWN |= {"posted_at", "permalink", "is_adult"}
 
 
 class UrlsSource(LocalParams):
@@ -16,8 +17,9 @@ class UrlsSource(LocalParams):
 
     A text file holds one url a line; `#` starts a comment. A .csv or .tsv has a header with
     `url` and, where known, `md5` (or `md5sum`), `sha256`, `rect` (x0,y0,x1,y1), `alternates`
-    (space-separated) and `caption`; PubFig's `person imagenum url rect md5sum` is read as it is
-    (its header is the last comment line). Other columns come along.
+    (space-separated), `caption`, `posted_at` (UTC), `permalink` and `is_adult` (1); PubFig's
+    `person imagenum url rect md5sum` is read as it is (its header is the last comment line).
+    Other columns come along.
     """
 
     kind: Literal["urls"]
@@ -92,17 +94,21 @@ class UrlsSource(LocalParams):
                 fix="write four whole numbers, or nothing",
             ) from None
         rect = (corners[0], corners[1], corners[2], corners[3]) if corners else None
+        media = Media(
+            url=row["url"],
+            alternates=tuple(row.get("alternates", "").split()),
+            md5=row.get("md5") or row.get("md5sum", ""),
+            sha256=row.get("sha256", ""),
+            rect=rect,
+        )
+        is_large = rect is None or self.is_large(rect[2] - rect[0], rect[3] - rect[1])
+        more = {k: v for k, v in row.items() if k and k not in _KNOWN and v}
         return Post(
             id=hashlib.sha256(f"{row['url']} {row.get('rect', '')}".encode()).hexdigest()[:16],
-            media=(
-                Media(
-                    url=row["url"],
-                    alternates=tuple(row.get("alternates", "").split()),
-                    md5=row.get("md5") or row.get("md5sum", ""),
-                    sha256=row.get("sha256", ""),
-                    rect=rect,
-                ),
-            ),
+            media=(media,) if is_large else (),
             text=row.get("caption", ""),
-            extra={k: v for k, v in row.items() if k and k not in _KNOWN and v},
+            posted_at=row.get("posted_at", ""),
+            permalink=row.get("permalink", ""),
+            is_adult=row.get("is_adult") == "1",
+            extra=more | left_out([] if is_large else ["too small"]),
         )
