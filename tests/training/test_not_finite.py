@@ -167,7 +167,7 @@ def test_with_none_allowed_the_first_ends_it(tmp_path: Path) -> None:
 
 def test_an_alarm_that_is_to_stop_ends_it(tmp_path: Path) -> None:
     """A hypergan of three steps shows one gray for all noise."""
-    variant, run = made("hypergan", {"on_alarm": "stop"})
+    variant, run = made("hypergan", {"on_collapse": "stop"})
     with pytest.raises(TrainingError, match="flat: fake is one colour") as e:
         train(variant, data_of(run), run, MemoryTracker(), tmp_path / "state", Stop(math.inf))
     assert e.value.where == "8 images seen"
