@@ -7,12 +7,20 @@ from pydantic import Field
 from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.folder import FolderSource
+from memegan.sources.reddit import RedditSource
 from memegan.sources.rss import RssSource
 from memegan.sources.telegram import TelegramSource
 from memegan.sources.urls import UrlsSource
 from memegan.sources.vk import VkSource
 
 AnySource = Annotated[
-    ArchiveSource | DemoSource | FolderSource | RssSource | TelegramSource | UrlsSource | VkSource,
+    ArchiveSource
+    | DemoSource
+    | FolderSource
+    | RedditSource
+    | RssSource
+    | TelegramSource
+    | UrlsSource
+    | VkSource,
     Field(discriminator="kind"),
 ]
