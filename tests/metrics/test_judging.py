@@ -15,14 +15,16 @@ from memegan.metrics.evaluate import (
     KID,
     Case,
     EvaluateParams,
+    Judged,
+    judge_enlarger,
     judge_generator,
     judge_sets,
     judge_translator,
     truths,
 )
-from memegan.metrics.paired import affine_colour, apply_colour
+from memegan.metrics.paired import affine_colour, apply_colour, psnr
 from memegan.rng import Numbers
-from memegan.variants.base import Variant
+from memegan.variants.base import Measured, Variant
 
 P = EvaluateParams(n_max=24, seed=5, resamples=20)
 LEVELS = (0.0, 1.0, 2.0)  # how much worse
@@ -54,6 +56,36 @@ class Known(Variant):
         return {"fake": made, "fake_b": made, "cycle_a": self.back(made)}
 
 
+class OneWay(Known):
+    """A translator without a way back, that can say how bright each input is."""
+
+    def show(
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
+    ) -> dict[str, Tensor]:
+        return {"a": batch.images["a"], "fake_b": self.there(batch.images["a"])}
+
+    def measure(
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
+    ) -> dict[str, Measured]:
+        return {"brightness": Measured(batch.images["a"].mean((1, 2, 3)), True)}
+
+
+class Enlarger(Known):
+    """Its pictures lie as far from the truth as `there` says."""
+
+    def show(
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
+    ) -> dict[str, Tensor]:
+        a = batch.images["a"]
+        return {"a": soft(a, 1.0), "fake": self.there(a), "truth": a}
+
+    def measure(
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
+    ) -> dict[str, Measured]:
+        out = self.show(nets, batch, numbers)
+        return {"psnr": Measured(psnr(out["fake"], out["truth"]), True)}
+
+
 PHOTOS, TRUTH = scenes(0, 24), scenes(0, 24, "cartoon")
 CARTOONS = scenes(100, 24, "cartoon")
 PAIRS = scenes(200, 30), scenes(200, 30, "cartoon")
@@ -81,6 +113,30 @@ def test_the_affine_map_itself_gains_nothing_over_it_and_the_truth_does() -> Non
     assert gain.low > 50
     assert perfect["psnr_truth"].value == 100
     assert perfect["ssim_truth"].value == pytest.approx(1)
+
+
+def test_a_translator_without_a_way_back_is_judged_by_all_the_rest_and_what_it_measures() -> None:
+    many = PHOTOS.repeat(3, 1, 1, 1)  # more than are looked at together
+    case = Case(OneWay(lambda a: a), {}, {"a": many, "b": CARTOONS}, TRAIN)
+    judged = judge_translator(case, P)
+    assert "cycle_l1" not in judged.metrics
+    assert list(judged.shown) == ["input", "output"]
+    assert "swd_b" in judged.metrics
+    own = judged.metrics["brightness"]
+    assert own.value == pytest.approx(float(many.mean()))
+    assert own.n_fake == len(many)
+    assert own.higher_is_better
+    two_ways = translated(lambda a: a)
+    assert {*two_ways} - {*judged.metrics} >= {"cycle_l1", "psnr_truth"}
+
+
+def test_an_enlarger_is_judged_by_the_pictures_that_were_made_small() -> None:
+    def judged(there: Change) -> Judged:
+        return judge_enlarger(Case(Enlarger(there), {}, {"a": PHOTOS}, {"a": PHOTOS}), P)
+
+    perfect, blurred = judged(lambda a: a), judged(lambda a: soft(a, 2.0))
+    assert perfect.metrics["psnr"].value == 100 > blurred.metrics["psnr"].high
+    assert [len(rows) for rows in perfect.shown.values()] == [10, 10, 10]
 
 
 def test_doing_nothing_scores_as_the_identity_and_less_than_the_affine_map() -> None:

@@ -17,10 +17,12 @@ from memegan.metrics.references import blurred, nearest_ratio, pca_gaussian
 from memegan.metrics.swd import sliced_wasserstein
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Variant
+from memegan.variants.base import Measured, Variant
 
 T = TypeVar("T")
 KID = f"kid_random{ENCODERS}"
+_AT_ONCE = 32
+_SHOWN = 10
 
 
 class EvaluateParams(Section):
@@ -63,9 +65,11 @@ def judge_translator(case: Case, p: EvaluateParams) -> Judged:
     score = _Score(len(b), len(fake), size, p)
     metrics = _swd(score, "swd_b", b, fake, case.train["b"])
     metrics |= _grid(score, "checkerboard_b", fake, b)
-    cycle = (out["cycle_a"] - a).abs().mean((1, 2, 3))
-    metrics["cycle_l1"] = score.mean(cycle, higher=False)
-    shown = {"input": a, "output": fake, "back": out["cycle_a"]}
+    metrics |= _own(score, case, a)
+    shown = {"input": a, "output": fake}
+    if (back := out.get("cycle_a")) is not None:
+        metrics["cycle_l1"] = score.mean((back - a).abs().mean((1, 2, 3)), higher=False)
+        shown["back"] = back
     if case.truth is not None:
         shown["hidden truth"] = case.truth
         metrics["psnr_truth"] = score.mean(psnr(fake, case.truth), higher=True)
@@ -90,7 +94,17 @@ def judge_generator(case: Case, p: EvaluateParams) -> Judged:
         metrics[f"swd_{name}"] = _swd(score, "x", real, yardstick, train)["x"]
         metrics[f"{KID}_{name}"] = _kid(score, real, yardstick, train)
     metrics["nearest_ratio"] = score.mean(nearest_ratio(fake, train, real), higher=True)
+    metrics |= _own(score, case, real)
     return Judged(metrics, {"real": real, "made": fake})
+
+
+def judge_enlarger(case: Case, p: EvaluateParams) -> Judged:
+    """Judge enlarged pictures by the ones they were made small from, which `measure` knows."""
+    a = case.test["a"]
+    out = case.variant.show(case.nets, Batch({"a": a[:_SHOWN]}), Numbers(p.seed, 0))
+    score = _Score(len(a), len(a), a.shape[-1], p)
+    shown = {"enlarged plainly": out["a"], "output": out["fake"], "truth": out["truth"]}
+    return Judged(_own(score, case, a), shown)
 
 
 def judge_sets(
@@ -113,10 +127,25 @@ def test_images(images: Images, p: EvaluateParams, crop_px: int) -> dict[str, Te
 def _outputs(case: Case, a: Tensor, b: Tensor, p: EvaluateParams) -> dict[str, Tensor]:
     """Show all test images, 32 at a time."""
     parts: list[dict[str, Tensor]] = []
-    for start in range(0, len(a), 32):
-        some = Batch({"a": a[start : start + 32], "b": b[:1]})
+    for start in range(0, len(a), _AT_ONCE):
+        some = Batch({"a": a[start : start + _AT_ONCE], "b": b[:1]})
         parts.append(case.variant.show(case.nets, some, Numbers(p.seed, start)))
-    return {name: torch.cat([part[name] for part in parts]) for name in ("fake_b", "cycle_a")}
+    names = [name for name in ("fake_b", "cycle_a") if name in parts[0]]
+    return {name: torch.cat([part[name] for part in parts]) for name in names}
+
+
+def _own(score: "_Score", case: Case, a: Tensor) -> dict[str, Metric]:
+    """Ask the variant what it alone can say of the images, some at a time."""
+    parts: list[dict[str, Measured]] = []
+    for start in range(0, len(a), _AT_ONCE):
+        some = Batch({"a": a[start : start + _AT_ONCE]})
+        parts.append(case.variant.measure(case.nets, some, Numbers(score.p.seed, start)))
+    return {
+        name: score.mean(
+            torch.cat([part[name].values for part in parts]), higher=first.higher_is_better
+        )
+        for name, first in parts[0].items()
+    }
 
 
 @dataclass(frozen=True)
@@ -203,6 +232,7 @@ def _around(value: float, resampled: Tensor) -> tuple[float, float]:
 JUDGES: dict[str, Callable[[Case, EvaluateParams], Judged]] = {
     "translate": judge_translator,
     "generate": judge_generator,
+    "enlarge": judge_enlarger,
 }
 Truth = Callable[[str, int], Tensor | None]  # (url, size_px) -> (3, size_px, size_px) in [-1, 1]
 
