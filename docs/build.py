@@ -406,7 +406,7 @@ def _limits(f: FieldInfo) -> str:
                 found.append(f"< {x}")
             case annotated_types.MinLen(min_length=n):
                 found.append(f"{n} or more")
-            case _ if pattern := vars(rule).get("pattern"):
+            case _ if pattern := getattr(rule, "pattern", None):
                 found.append(f"`{pattern}`")
     return ", ".join(found)
 
