@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from tests.sources.service import Asked, fetch, scrape, serving
 
 from memegan.errors import SourceError
-from memegan.sources.base import Clock, Post, Request
-from memegan.sources.vk import TOKEN, VkApi, VkSource
+from memegan.sources.base import Post, Request
+from memegan.sources.vk import TOKEN, Clock, VkApi, VkSource
 
 SECRET = "s3cret-t0ken"
 OWNER = -77

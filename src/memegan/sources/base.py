@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-import time
+import shutil
+import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -18,7 +19,6 @@ from memegan.errors import SourceError
 from memegan.params import Section
 
 INPUTS = Path("data/inputs")  # below it DVC notices every change
-MAX_MEMBERS = 1_000_000  # of an archive
 MAX_RATIO = 200  # of unpacked to packed bytes: beyond it an archive is a bomb
 _NOTES = (".csv", ".json", ".md", ".tsv", ".txt")
 _DAY = r"^(\d{4}-\d\d-\d\d)?$"
@@ -71,7 +71,7 @@ class Fetcher(Protocol):
 class SourceParams(Section):
     """What every kind of source says about itself."""
 
-    needs_terms: ClassVar[bool] = False  # a service's: its terms are on the kind's page of the docs
+    needs_terms: ClassVar[bool] = False  # a service's: they are on the kind's page
 
     kind: str
     community: str = Field(min_length=1)
@@ -94,12 +94,16 @@ class SourceParams(Section):
         default_factory=dict, description="further columns of the manifest, the same in each row"
     )
 
+    @classmethod
+    def page(cls) -> str:
+        """Name the kind's page of the docs."""
+        return f"docs/sources/{cls.__module__.rpartition('.')[2]}.md"
+
     @field_validator("terms_accepted")
     @classmethod
     def _has_read_terms(cls, is_accepted: bool) -> bool:
         if cls.needs_terms and not is_accepted:
-            page = f"docs/sources/{cls.__module__.rpartition('.')[2]}.md"
-            raise ValueError(f"read the terms on {page}, then set it to true")
+            raise ValueError(f"read the terms on {cls.page()}, then set it to true")
         return is_accepted
 
     @property
@@ -151,6 +155,22 @@ class SourceParams(Section):
         """Make the error that tells what this source cannot do, and how to mend it."""
         return SourceError(what, where=f"scrape.sources: {self.name}", fix=fix)
 
+    def run(self, *command: str, where: Path | None = None) -> str:
+        """Return what a program says on its standard output.
+
+        Raises:
+            SourceError: it is not installed, or fails; its last words are told.
+        """
+        if shutil.which(command[0]) is None:
+            fix = f"{self.page()} says how to install it"
+            raise self.refusal(f"there is no program {Path(command[0]).name}", fix)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=where)
+        if ended.returncode:
+            told = ended.stderr.strip().splitlines()[-3:]
+            fix = "run it by hand to see more: " + " ".join(command)
+            raise self.refusal(f"{Path(command[0]).name} failed: {' '.join(told)}", fix)
+        return ended.stdout
+
     def read_json(self, body: bytes) -> Any:  # noqa: ANN401 - JSON
         """Return what a page says.
 
@@ -172,8 +192,7 @@ class SourceParams(Section):
         """
         value = os.environ.get(variable, "").strip()
         if not value:
-            page = f"docs/sources/{type(self).__module__.rpartition('.')[2]}.md"
-            fix = f"set it as {page} says; without it use `dvc pull scrape` or the demo"
+            fix = f"set it as {self.page()} says; without it use `dvc pull scrape` or the demo"
             raise self.refusal(f"the environment has no {variable}", fix)
         return value
 
@@ -239,44 +258,6 @@ class Source(Protocol):
         """Say how one of a post's media is asked for; the url itself is what files keep."""
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Time as a source sees it; tests bring their own."""
-
-    now: Callable[[], float] = time.time  # seconds since 1970
-    sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True)
-class LongStop:
-    """A service that said "not for hours" is not asked again before, by no later run either."""
-
-    service: str  # for example "vk"
-    token: str  # another token may be asked: its digest is in the file's name
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def path(self) -> Path:
-        """Where it is remembered, outside DVC's outs."""
-        digest = hashlib.sha256(self.token.encode()).hexdigest()[:8]
-        root = Path(os.environ.get("DVC_ROOT", "."))
-        return root / ".memegan" / "stops" / f"{self.service}-{digest}.json"
-
-    def hours_left(self) -> float:
-        """Return how long the service must be left alone, 0 for not at all."""
-        if not self.path.exists():
-            return 0
-        until: float = json.loads(self.path.read_text(encoding="utf-8"))["until"]
-        return max(0, until - self.clock.now()) / 3600
-
-    def begin(self, hours: float) -> None:
-        """Remember it from now on."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps({"until": self.clock.now() + hours * 3600}), encoding="utf-8")
-        part.replace(self.path)
-
-
 def utc(unix_s: float) -> str:
     """Write seconds since 1970 as posts say times; "" for 0."""
     return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%dT%H:%M:%SZ}" if unix_s else ""
@@ -289,6 +270,11 @@ def left_out(reasons: Iterable[str]) -> dict[str, str]:
     """
     told = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(reasons).items()))
     return {"left_out": told} if told else {}
+
+
+def project_root() -> Path:
+    """Return where unfinished work lies; DVC's queue runs stages in copies of the project."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def is_note(name: PurePath) -> bool:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
+from memegan.sources.dvc import DvcSource
 from memegan.sources.folder import FolderSource
 from memegan.sources.reddit import RedditSource
 from memegan.sources.rss import RssSource
@@ -16,6 +17,7 @@ from memegan.sources.vk import VkSource
 AnySource = Annotated[
     ArchiveSource
     | DemoSource
+    | DvcSource
     | FolderSource
     | RedditSource
     | RssSource

@@ -1,8 +1,12 @@
 """VK communities by `wall.get` (API 5.199), with a service token from the environment."""
 
+import hashlib
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -10,14 +14,13 @@ from pydantic import Field
 
 from memegan.errors import SourceError
 from memegan.sources.base import (
-    Clock,
     Fetcher,
-    LongStop,
     Media,
     Post,
     Request,
     SourceParams,
     left_out,
+    project_root,
     utc,
 )
 
@@ -62,6 +65,42 @@ class VkSource(SourceParams):
         return Request(url)
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Time as a source sees it; tests bring their own."""
+
+    now: Callable[[], float] = time.time  # seconds since 1970
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class LongStop:
+    """VK, which said "not for hours" is not asked again before, by no later run either."""
+
+    token: str  # another token may be asked: its digest is in the file's name
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def path(self) -> Path:
+        """Where it is remembered, outside DVC's outs."""
+        digest = hashlib.sha256(self.token.encode()).hexdigest()[:8]
+        return project_root() / ".memegan" / "stops" / f"vk-{digest}.json"
+
+    def hours_left(self) -> float:
+        """Return how long the service must be left alone, 0 for not at all."""
+        if not self.path.exists():
+            return 0
+        until: float = json.loads(self.path.read_text(encoding="utf-8"))["until"]
+        return max(0, until - self.clock.now()) / 3600
+
+    def begin(self, hours: float) -> None:
+        """Remember it from now on."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps({"until": self.clock.now() + hours * 3600}), encoding="utf-8")
+        part.replace(self.path)
+
+
 @dataclass
 class VkApi:
     """One listing of a wall. Errors come with HTTP 200 and each has its own treatment."""
@@ -100,7 +139,7 @@ class VkApi:
             SourceError: VK refuses, after all retries; the token is not in the message.
         """
         token = self.source.secret(TOKEN)
-        stop = LongStop("vk", token, self.clock)
+        stop = LongStop(token, self.clock)
         if hours := stop.hours_left():
             raise self._stopped(hours)
         url = f"{self.source.api}/{method}?{urlencode({**query, 'v': '5.199'})}"

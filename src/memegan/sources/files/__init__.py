@@ -1,0 +1,1 @@
+"""Posts from files: folders, archives, and material that comes whole."""
