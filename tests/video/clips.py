@@ -9,6 +9,10 @@ import av
 import numpy as np
 from tests.images.pictures import drawn
 
+from memegan.video.params import FramesParams
+from memegan.video.sample import Survey, survey
+
+Pictures = list[np.ndarray]
 WIDTH, HEIGHT, FPS = 96, 64, 12
 H264 = {"preset": "ultrafast", "crf": "12"}
 TURNED = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # shown turned to the right by 90 degrees
@@ -19,6 +23,11 @@ def shot(seed: int, count: int, step_px: int = 0) -> list[np.ndarray]:
     wide = drawn(seed, WIDTH + 40, HEIGHT)
     starts = [(n // 2 * step_px) % 40 for n in range(count)]
     return [np.ascontiguousarray(wide[:, at : at + WIDTH]) for at in starts]
+
+
+def moved(picture: np.ndarray, x: int, y: int) -> np.ndarray:
+    """The picture shifted by so many pixels; what leaves on one side comes back on the other."""
+    return np.ascontiguousarray(np.roll(picture, (y, x), axis=(0, 1)))
 
 
 def flat(value: int, count: int) -> list[np.ndarray]:
@@ -70,3 +79,13 @@ def turn(path: Path) -> None:
     at = data.index(b"tkhd") + 4 + 40
     data[at : at + 36] = struct.pack(">9i", *TURNED)
     path.write_bytes(data)
+
+
+def seen(path: Path, p: FramesParams | None = None) -> Survey:
+    """What a pass over a file tells, by default parameters."""
+    return survey(lambda: path.open("rb"), p or FramesParams())
+
+
+def starts(path: Path) -> list[tuple[int, str]]:
+    """The first frame of each shot, and what begins it."""
+    return [(one.first, one.transition) for one in seen(path).shots]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.images.pictures import drawn
-from tests.video.clips import FPS, HEIGHT, WIDTH, clip, flat, shot, tone
+from tests.video.clips import FPS, HEIGHT, WIDTH, Pictures, clip, flat, seen, shot, starts, tone
 
 from memegan.errors import DataError
 from memegan.packs import read_place, write_series
@@ -22,26 +22,16 @@ from memegan.records import FetchRow, FrameRow, PostRow, ShotRow, VideoRow
 from memegan.tables import columns, read_table, write_table
 from memegan.video.frames import fetched_videos, local_video, local_videos, write_frames
 from memegan.video.params import FramesParams
-from memegan.video.sample import Sampled, Survey, choose, sample, survey
+from memegan.video.sample import Sampled, choose, sample
 from memegan.video.shots import Shot
-
-Pictures = list[np.ndarray]
 
 
 def params(**values: object) -> FramesParams:
     return FramesParams.model_validate({"every_s": 0.5, **values})
 
 
-def seen(path: Path, p: FramesParams | None = None) -> Survey:
-    return survey(lambda: path.open("rb"), p or params())
-
-
 def sampled(path: Path, p: FramesParams) -> list[Sampled]:
     return list(sample(lambda: path.open("rb"), seen(path, p), p))
-
-
-def starts(path: Path) -> list[tuple[int, str]]:
-    return [(one.first, one.transition) for one in seen(path).shots]
 
 
 def cuts(path: Path) -> list[int]:

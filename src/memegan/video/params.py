@@ -25,7 +25,7 @@ class FramesParams(Section):
     fps: float = Field(default=1.0, gt=0, description="frames a second, for fps")
     per_shot: int = Field(default=1, ge=1, description="frames a shot, evenly spread, for per_shot")
     cut_luma: float = Field(default=10.0, gt=0, description="mean change that may be a cut, 0..255")
-    cut_histogram: float = Field(default=0.35, gt=0, le=1, description="histogram change, 0..1")
+    same_scene: float = Field(default=0.75, gt=0, le=1, description="likeness that is no cut, 0..1")
     flash_s: float = Field(default=0.25, ge=0, description="out and back within this is no cut")
     repeat_luma: float = Field(default=6.0, ge=0, description="largest change of a repeat, 0..255")
     black_luma: float = Field(default=24.0, ge=0, description="brighter pixels make a frame")

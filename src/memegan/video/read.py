@@ -66,9 +66,12 @@ class Reading:
 
 
 def thumb(planes: list[np.ndarray]) -> np.ndarray:
-    """Return (36, 64, 3) uint8 area means of Y, U, V: no conversion to RGB is paid for."""
-    small = [cv2.resize(plane, THUMB, interpolation=cv2.INTER_AREA) for plane in planes]
-    return np.stack(small, axis=-1)
+    """Return (36, 64, 3) uint8 area means of Y, U, V: no conversion to RGB is paid for.
+
+    Of a high picture some rows alone are read, 180 at least: it is twice as fast and more.
+    """
+    rows = (plane[:: max(1, plane.shape[0] // 180)] for plane in planes)
+    return cv2.merge([cv2.resize(part, THUMB, interpolation=cv2.INTER_AREA) for part in rows])
 
 
 def read(file: BinaryIO, reading: Reading) -> Iterator[Frame]:

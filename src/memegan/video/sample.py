@@ -42,7 +42,7 @@ class Survey:
 def survey(open_video: Open, p: FramesParams) -> Survey:
     """Read a video once, small: its times, shots and bars, and whether it is whole."""
     found, bars = Survey(), BarFinder()
-    finder = ShotFinder(p.cut_luma, p.cut_histogram, p.flash_s)
+    finder = ShotFinder(p.cut_luma, p.flash_s, p.same_scene)
     with open_video() as file:
         for frame in read(file, found.reading):
             planes = frame.planes()
