@@ -7,8 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
-from memegan.losses import ADVERSARIAL, l1, lsgan_fake, lsgan_real, r1_penalty
+from memegan.losses import (
+    ADVERSARIAL,
+    gradient_penalty,
+    l1,
+    lsgan_fake,
+    lsgan_real,
+    mixed,
+    r1_penalty,
+)
 
 LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=8)
 
@@ -108,6 +117,42 @@ def test_r1_teaches_the_discriminator() -> None:
     (slope,) = torch.autograd.grad(penalty, weight)
     assert float(penalty.detach()) == 0.5 * 9 * 4  # nine pixels, each with the gradient 2
     assert slope.tolist() == [9 * 2]
+
+
+def test_points_between_real_and_fake_lie_where_the_share_says() -> None:
+    real, fake = torch.ones(2, 3, 2, 2, requires_grad=True), torch.zeros(2, 3, 2, 2)
+    points = mixed(real, fake, torch.tensor([0.25, 1.0]).reshape(2, 1, 1, 1))
+    assert points.is_leaf
+    assert points.requires_grad
+    assert points.mean((1, 2, 3)).tolist() == [0.25, 1]
+
+
+def test_the_gradient_penalty_of_a_linear_critic_is_of_the_norm_of_its_weights() -> None:
+    """|w| = 5, so that (5 - 1)^2; a map of the same logit says no more than one."""
+    images = torch.rand(4, 1, 1, 2, dtype=torch.float64, requires_grad=True)
+    logit = (images * torch.tensor([3.0, 4.0])).sum((1, 2, 3)) - 2
+    for logits in (logit, logit[:, None, None, None].expand(4, 1, 6, 6)):
+        assert float(gradient_penalty(images, logits).detach()) == pytest.approx(16, rel=1e-9)
+
+
+def test_the_gradient_penalty_of_a_critic_that_says_nothing_is_1_and_has_a_slope() -> None:
+    weight = torch.zeros(1, requires_grad=True)
+    images = torch.ones(2, 1, 2, 2, requires_grad=True)
+    penalty = gradient_penalty(images, (weight * images).sum((1, 2, 3)))
+    (slope,) = torch.autograd.grad(penalty, weight)
+    assert float(penalty.detach()) == pytest.approx(1, abs=1e-5)
+    assert bool(torch.isfinite(slope).all())
+
+
+def test_the_gradients_of_the_penalties_are_their_finite_differences() -> None:
+    weight = torch.rand(4, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    images = torch.rand(3, 2, 5, 5, dtype=torch.float64, requires_grad=True)
+
+    def judged(w: Tensor) -> Tensor:
+        return torch.tanh(functional.conv2d(images, w))
+
+    assert torch.autograd.gradcheck(lambda w: gradient_penalty(images, judged(w)), weight)
+    assert torch.autograd.gradcheck(lambda w: r1_penalty(images, judged(w)), weight)
 
 
 def test_l1_is_the_mean_of_differences() -> None:

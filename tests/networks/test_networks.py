@@ -1,5 +1,7 @@
 """Golden parameter counts, receptive fields, sizes and ranges of all networks."""
 
+from dataclasses import astuple, replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,18 +12,25 @@ from memegan.networks.blocks import (
     InstanceNorm,
     Norm,
     Padded,
+    ShuffledConv,
     count_parameters,
     init_normal,
     norm_layer,
+    padding_layer,
 )
 from memegan.networks.dcgan import Generator, discriminator
 from memegan.networks.translation import (
+    ResNetShape,
     UNet,
     Upsample,
     patch_discriminator,
+    pixel_discriminator,
     resnet_generator,
+    translation_discriminator,
     unet_generator,
+    wide_patch_discriminator,
 )
+from memegan.networks.vgg16 import vgg16_generator
 
 # Weights and biases of the photo-to-cartoon project's UNet, whose skip at full resolution is dead:
 # its last DoubleConv reads 32 channels, ours 64, so 32 * 32 * 3 * 3 more.
@@ -38,12 +47,14 @@ def same_numbers() -> None:
 @pytest.mark.parametrize(
     ("net", "count"),
     [
-        (resnet_generator(blocks=9), 11_378_179),
-        (resnet_generator(blocks=6), 7_837_699),
+        (resnet_generator(), 11_378_179),
+        (resnet_generator(ResNetShape(blocks=6)), 7_837_699),
+        (resnet_generator(ResNetShape(stem_kernel=9, padding="zeros")), 11_390_467),
         (patch_discriminator(), 2_764_737),
+        (wide_patch_discriminator(norm="batch"), 1_556_209),  # norms with weights, as there
         (unet_generator(norm="batch"), LIVE_SKIP),
     ],
-    ids=["resnet 9", "resnet 6", "patch discriminator", "unet"],
+    ids=["resnet 9", "resnet 6", "9x9 stem", "patch 70", "patch 78", "unet"],
 )
 def test_parameter_counts_are_the_papers(net: nn.Module, count: int) -> None:
     assert count_parameters(net) == count
@@ -60,6 +71,11 @@ def test_the_counts_follow_from_the_layers_one_by_one() -> None:
     assert sum(conv(4, inner, outer) for inner, outer in patch) == 2_764_737
 
 
+def test_the_pixel_discriminator_is_three_1x1_convolutions() -> None:
+    """Isola et al. 2017, appendix 6.1.2: C64-C128."""
+    assert count_parameters(pixel_discriminator()) == (3 * 64 + 64) + (64 * 128 + 128) + (128 + 1)
+
+
 def test_norms_without_weights_learn_nothing() -> None:
     norms: list[Norm] = ["instance", "none"]
     assert [count_parameters(norm_layer(norm, 8)) for norm in norms] == [0, 0]
@@ -67,16 +83,23 @@ def test_norms_without_weights_learn_nothing() -> None:
     assert count_parameters(patch_discriminator(norm="batch")) == 2_764_737 + 2 * (128 + 256 + 512)
 
 
-def test_a_logit_of_the_patch_discriminator_sees_70_px() -> None:
-    net = patch_discriminator(4, "none")
+@pytest.mark.parametrize(
+    ("net", "place", "side"),
+    [
+        (patch_discriminator(4, "none"), 7, 70),
+        (wide_patch_discriminator(4, "none"), 4, 78),
+        (pixel_discriminator(4, "none"), 60, 1),
+    ],
+    ids=["patch70", "patch78", "pixel"],
+)
+def test_a_logit_sees_a_square_of_its_name(net: nn.Module, place: int, side: int) -> None:
     image = torch.rand(1, 3, 128, 128, requires_grad=True)
-    logits = net(image)
-    logits[0, 0, 7, 7].backward()
+    net(image)[0, 0, place, place].backward()
     assert image.grad is not None
     seen = image.grad[0].abs().sum(0).nonzero()
     low, high = seen.min(0).values, seen.max(0).values
-    assert (high - low + 1).tolist() == [70, 70]
-    assert len(seen) == 70 * 70
+    assert (high - low + 1).tolist() == [side, side]
+    assert len(seen) == side * side
 
 
 @pytest.mark.parametrize(("size", "map_side"), [(24, 1), (32, 2), (64, 6), (256, 30)])
@@ -84,12 +107,29 @@ def test_the_patch_discriminator_has_a_map_of_logits(size: int, map_side: int) -
     assert patch_discriminator(4)(torch.rand(1, 3, size, size)).shape == (1, 1, map_side, map_side)
 
 
+@pytest.mark.parametrize(("size", "map_side"), [(24, 1), (32, 2), (100, 6), (256, 16)])
+def test_the_wide_patch_discriminator_has_a_smaller_map(size: int, map_side: int) -> None:
+    net = translation_discriminator("patch78", 4)
+    assert net(torch.rand(1, 3, size, size)).shape == (1, 1, map_side, map_side)
+
+
+def test_the_pixel_discriminator_judges_each_pixel_for_itself() -> None:
+    net, image = pixel_discriminator(4, "none"), torch.rand(1, 3, 24, 24)
+    places = torch.randperm(24 * 24)
+    mixed = image.flatten(2)[:, :, places].reshape(1, 3, 24, 24)
+    assert torch.allclose(net(image).flatten()[places], net(mixed).flatten(), atol=1e-6)
+
+
 def all_generators() -> list[tuple[str, nn.Module]]:
     torch.manual_seed(0)
     norms: list[Norm] = ["instance", "batch", "none"]
-    ups: list[Upsample] = ["transposed", "resize"]
-    nets = [(f"resnet {n} {u}", resnet_generator(1, 4, n, u)) for n in norms for u in ups]
-    return [*nets, *((f"unet {norm}", unet_generator(4, norm)) for norm in norms)]
+    ups: list[Upsample] = ["transposed", "resize", "pixelshuffle"]
+    shapes = [ResNetShape(1, 4, norm, up) for norm in norms for up in ups]
+    zeros = [replace(shape, stem_kernel=9, padding="zeros") for shape in shapes[:3]]
+    nets = [(" ".join(map(str, astuple(s)[2:])), resnet_generator(s)) for s in shapes + zeros]
+    nets += [(f"unet {norm}", unet_generator(4, norm)) for norm in norms]
+    nets += [(f"vgg16 {norm}", vgg16_generator(8, norm)) for norm in norms]
+    return nets
 
 
 GENERATORS = dict(all_generators())
@@ -115,6 +155,21 @@ def test_every_weight_of_a_generator_matters(name: str) -> None:
     (out * torch.rand(out.shape)).sum().backward()
     dead = [key for key, w in net.named_parameters() if w.grad is None or not w.grad.any()]
     assert dead == []
+
+
+def test_a_sub_pixel_convolution_begins_without_a_checkerboard() -> None:
+    """ICNR: each 2x2 block is one value, as after a nearest resize (Aitken et al. 2017)."""
+    net = init_normal(ShuffledConv(3, 5, padding_layer("reflect", 1)))
+    out = net(torch.rand(2, 3, 6, 7))
+    assert out.shape == (2, 5, 12, 14)
+    assert torch.equal(out, out[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert not torch.equal(out[0, 0], out[0, 1])
+
+
+def test_padding_is_of_pixels_or_of_zeros() -> None:
+    row = torch.arange(1.0, 5).expand(1, 1, 4, 4)
+    assert padding_layer("reflect", 2)(row)[0, 0, 3].tolist() == [3, 2, 1, 2, 3, 4, 3, 2]
+    assert padding_layer("zeros", 2)(row)[0, 0, 3].tolist() == [0, 0, 1, 2, 3, 4, 0, 0]
 
 
 @settings(max_examples=40, deadline=None)
@@ -144,7 +199,7 @@ def test_padding_mirrors_the_last_pixels() -> None:
 
 
 def test_a_size_that_fits_is_not_padded() -> None:
-    net, image = resnet_generator(1, 4), torch.rand(1, 3, 32, 32)
+    net, image = resnet_generator(ResNetShape(1, 4)), torch.rand(1, 3, 32, 32)
     assert torch.equal(net(image), net.get_submodule("body")(image))
 
 

@@ -1,20 +1,30 @@
 """CycleGAN: one step is the paper's, the pool is Shrivastava's, the golden numbers hold."""
 
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.training.trainer import data_of, made
+from safetensors.torch import load_file, save_file
+from tests.training.trainer import RUNS, Params, data_of, made
+from tests.variants.resuming import check_resume
 from torch import Tensor
 
 from memegan.dataset import Batch
+from memegan.errors import ParamsError
 from memegan.networks.blocks import count_parameters
+from memegan.networks.vgg16 import VGG16Encoder
 from memegan.rng import Numbers
+from memegan.training.export import export, load_model
 from memegan.variants.base import Variant
 from memegan.variants.cyclegan import CycleGAN, CycleGANRun, GeneratorParams, from_pool
 
-SMALL = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}}
+SMALL = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}, "vgg16": {"width": 8}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,20 +43,35 @@ def cyclegan(changes: dict[str, object]) -> tuple[CycleGAN, CycleGANRun, list[Ba
     return variant.double(), run, doubles
 
 
+Said = Callable[[Tensor], Tensor]
+PAPERS: dict[str, tuple[Said, Said, Said]] = {  # on real and fake images, and the generator's
+    "lsgan": (lambda x: (x - 1) ** 2, lambda x: x**2, lambda x: (x - 1) ** 2),
+    "vanilla": (
+        lambda x: -torch.log(torch.sigmoid(x)),
+        lambda x: -torch.log(1 - torch.sigmoid(x)),
+        lambda x: -torch.log(torch.sigmoid(x)),
+    ),
+    "hinge": (lambda x: (1 - x).clamp(min=0), lambda x: (1 + x).clamp(min=0), lambda x: -x),
+    "wgan-gp": (lambda x: -x, lambda x: x, lambda x: -x),
+}
+
+
 def plain_step(v: CycleGAN, run: CycleGANRun, batch: Batch, adams: list[torch.optim.Adam]) -> None:
     """Zhu et al. 2017, sections 3 and 4, as it stands there, one picture set after the other."""
     real_a, real_b = batch.images["a"], batch.images["b"]
     g, f, d_a, d_b = v.generator_ab, v.generator_ba, v.discriminator_a, v.discriminator_b
+    on_real, on_fake, on_made = PAPERS[run.gan_loss]
     fake_b, fake_a = g(real_a), f(real_b)
-    gan = ((d_b(fake_b) - 1) ** 2).mean() + ((d_a(fake_a) - 1) ** 2).mean()
+    gan = on_made(d_b(fake_b)).mean() + on_made(d_a(fake_a)).mean()
     cycle = (f(fake_b) - real_a).abs().mean() + (g(fake_a) - real_b).abs().mean()
     identity = (g(real_b) - real_b).abs().mean() + (f(real_a) - real_a).abs().mean()
     adams[0].zero_grad()
-    (gan + run.lambda_cycle * cycle + run.lambda_identity * identity).backward()
+    torch.autograd.backward(gan + run.lambda_cycle * cycle + run.lambda_identity * identity)
     adams[0].step()
     adams[1].zero_grad()
     for judge, real, fake in ((d_a, real_a, fake_a.detach()), (d_b, real_b, fake_b.detach())):
-        (((judge(real) - 1) ** 2).mean() / 2 + (judge(fake) ** 2).mean() / 2).backward()
+        judged = on_real(judge(real)).mean() / 2 + on_fake(judge(fake)).mean() / 2
+        torch.autograd.backward(judged)
     adams[1].step()
 
 
@@ -66,8 +91,15 @@ def adams_of(v: CycleGAN, rate: float) -> list[torch.optim.Adam]:
         {"lambda_cycle": 3.0, "learning_rate": 1e-3},
         {"model": {"generator": "resnet", "norm": "batch", **SMALL}},
         {"model": {"generator": "unet", "norm": "batch", **SMALL}},
+        {"model": {"generator": "vgg16", **SMALL}},
+        {"gan_loss": "vanilla"},
+        {"gan_loss": "hinge", "discriminator": "patch78"},
+        {"gan_loss": "wgan-gp", "lambda_penalty": 0.0, "discriminator": "pixel"},
     ],
-    ids=["paper", "no identity", "other weights", "batch norm", "unet"],
+    ids=[
+        *("paper", "no identity", "other weights", "batch norm", "unet", "vgg16"),
+        *("vanilla", "hinge", "wasserstein"),
+    ],
 )
 def test_three_steps_are_the_papers(changes: dict[str, object]) -> None:
     ours, run, batches = cyclegan({"pool_size": 0, **changes})
@@ -102,6 +134,42 @@ def test_the_losses_are_unweighted_and_the_papers() -> None:
         {name: float(value) for name, value in wanted.items()}, abs=1e-9
     )
     assert losses.keys() == {*wanted, "discriminator_a", "discriminator_b"}
+
+
+def test_the_penalty_is_of_the_slope_of_each_critic_between_real_and_fake() -> None:
+    """Gulrajani et al. 2017, eq. 3, with the slope by finite differences."""
+    changes: dict[str, object] = {"gan_loss": "wgan-gp", "pool_size": 0, "discriminator": "pixel"}
+    ours, run, batches = cyclegan(changes)
+    numbers, a, b = Numbers(run.seed, 0), batches[0].images["a"], batches[0].images["b"]
+    shares, v = numbers.uniform("mix", 2, len(a), 1, 1, 1).double(), cyclegan(changes)[0]
+    losses = ours.step(batches[0], ours.optimizers(), numbers)
+    wanted = 0.0
+    with torch.no_grad():
+        fakes = v.generator_ba(b), v.generator_ab(a)
+    judges = v.discriminator_a, v.discriminator_b
+    for share, real, fake, judge in zip(shares, (a, b), fakes, judges, strict=True):
+        for n in range(len(real)):
+            x = (share[n] * real[n] + (1 - share[n]) * fake[n])[None].requires_grad_()
+            (slope,) = torch.autograd.grad(judge(x).mean(), x)
+            way = slope / slope.norm()
+            with torch.no_grad():
+                steep = (judge(x + 1e-4 * way).mean() - judge(x - 1e-4 * way).mean()) / 2e-4
+            wanted += (float(steep) - 1) ** 2 / len(real)
+    assert float(losses["penalty"].detach()) == pytest.approx(wanted, rel=1e-4)
+    for now, before in zip(ours.discriminator_a.parameters(), judges[0].parameters(), strict=True):
+        assert now.dim() == 1 or not torch.equal(now, before)
+
+
+@pytest.mark.parametrize("gan_loss", ["lsgan", "vanilla", "hinge", "wgan-gp"])
+@pytest.mark.parametrize("discriminator", ["patch70", "patch78", "pixel"])
+def test_every_loss_goes_with_every_discriminator(gan_loss: str, discriminator: str) -> None:
+    variant, run = made("resnet", {"gan_loss": gan_loss, "discriminator": discriminator})
+    data, optimizers = data_of(run).train, variant.optimizers()
+    for seen in (0, 2):
+        batch = data.batch(seen, 2, run.seed, run.crop_px, run.flip)
+        losses = variant.step(batch, optimizers, Numbers(run.seed, seen))
+        assert all(bool(torch.isfinite(loss.detach())) for loss in losses.values())
+        assert ("penalty" in losses) == (gan_loss == "wgan-gp")
 
 
 def test_after_a_step_every_network_learns_again() -> None:
@@ -149,8 +217,123 @@ def test_a_crop_that_the_discriminator_cannot_judge_is_refused() -> None:
     assert all(bool(torch.isfinite(loss.detach())) for loss in losses.values())
 
 
+RESUMED: dict[str, Params] = {
+    "vgg16": {"model": {"generator": "vgg16", "norm": "batch", **SMALL}},
+    "pixelshuffle": {
+        "model": {
+            **{"generator": "resnet", "norm": "none", **SMALL},
+            "resnet": {
+                **{"width": 4, "blocks": 1, "upsample": "pixelshuffle"},
+                **{"stem_kernel": 9, "padding": "zeros"},
+            },
+        }
+    },
+    "wgan-gp": {"gan_loss": "wgan-gp", "discriminator": "patch78"},
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_stopped_and_resumed_it_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
+    check_resume({**RESUMED[name], "total_images": 12}, tmp_path)
+
+
+# Weights of an encoder ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Params that name an encoder; 64 wide, as published."""
+    path = tmp_path_factory.mktemp("weights") / "vgg16.safetensors"
+    tensors = {f"features.{k}": v for k, v in VGG16Encoder().features.state_dict().items()}
+    save_file(tensors, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"pretrained": True, "weights": str(path), "sha256": digest}
+
+
+def vgg16_run(changes: Mapping[str, object]) -> dict[str, object]:
+    return {"model": {"generator": "vgg16", **SMALL, "vgg16": changes}, "batch_size": 1}
+
+
+@pytest.fixture(scope="module")
+def frozen(pretrained: dict[str, object]) -> tuple[CycleGAN, CycleGANRun]:
+    variant, run = made("resnet", vgg16_run(pretrained))
+    assert isinstance(variant, CycleGAN)
+    assert isinstance(run, CycleGANRun)
+    return variant, run
+
+
+def test_a_frozen_encoder_is_the_file_and_stays_so(
+    frozen: tuple[CycleGAN, CycleGANRun], pretrained: dict[str, object]
+) -> None:
+    variant, run = frozen
+    begun = variant.get_parameter("generator_ab.body.ups.0.0.weight").detach().clone()
+    batch = data_of(run).train.batch(0, 1, run.seed, run.crop_px, run.flip)
+    variant.step(batch, variant.optimizers(), Numbers(run.seed, 0))
+    assert not torch.equal(variant.get_parameter("generator_ab.body.ups.0.0.weight"), begun)
+    for key, value in load_file(str(pretrained["weights"])).items():
+        for net in ("generator_ab", "generator_ba"):
+            assert torch.equal(variant.get_parameter(f"{net}.body.encoder.{key}"), value)
+
+
+def test_an_exported_model_needs_the_file_no_more(
+    frozen: tuple[CycleGAN, CycleGANRun], pretrained: dict[str, object], tmp_path: Path
+) -> None:
+    variant, run = frozen
+    export(tmp_path / "model", variant.nets(), run, {"memegan_key": "k"})
+    about = json.loads((tmp_path / "model/model.json").read_text())["run"]["model"]["vgg16"]
+    assert about == {"width": 64, "pretrained": True, "sha256": pretrained["sha256"]}
+    model, image = load_model(tmp_path / "model"), torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        wanted = variant.nets()["generator_ab"](image)
+        assert torch.equal(model.nets["generator_ab"](image), wanted)
+    with pytest.raises(ParamsError, match="pretrained: true, and no weights"):
+        model.variant.optimizers()
+
+
+def test_the_place_of_the_weights_is_no_part_of_the_key_their_digest_is(
+    pretrained: dict[str, object],
+) -> None:
+    runs = [
+        CycleGANRun.model_validate({**RUNS["resnet"], **vgg16_run({**pretrained, **other})})
+        for other in ({}, {"weights": "elsewhere.pth"}, {"sha256": "0" * 64}, {"pretrained": False})
+    ]
+    here, elsewhere, another, none = (run.digest() for run in runs)
+    assert here == elsewhere
+    assert len({here, another, none}) == 3
+
+
 @pytest.mark.parametrize(
-    "missing", [{"resnet": {}}, {"unet": {}}, {"unet": {}, "resnet": {}, "vgg": {}}]
+    ("changes", "message"),
+    [
+        ({"weights": "missing.pth"}, "the weights cannot be read: No such file"),
+        ({"sha256": "0" * 64}, "the file has sha256 [0-9a-f]{64}, not 0{64}"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_one_message_before_the_first_step(
+    changes: dict[str, object], message: str, pretrained: dict[str, object]
+) -> None:
+    with pytest.raises(ParamsError, match=f"{message}.*\n  where: model.vgg16.weights: "):
+        made("resnet", vgg16_run({**pretrained, **changes}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pretrained": True},
+        {"pretrained": True, "sha256": "0" * 64, "width": 32},
+        {"sha256": "abc"},
+        {"width": 12},
+    ],
+)
+def test_an_encoder_that_cannot_be_is_refused_with_the_params(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        GeneratorParams.model_validate(
+            {"generator": "resnet", "resnet": {}, "unet": {}, "vgg16": wrong}
+        )
+
+
+@pytest.mark.parametrize(
+    "missing", [{"resnet": {}}, {"unet": {}}, {"unet": {}, "resnet": {}, "vgg19": {}}]
 )
 def test_each_generator_has_its_closed_section(missing: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Norm = Literal["instance", "batch", "none"]
+Padding = Literal["reflect", "zeros"]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -28,6 +29,28 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
             return nn.Identity()
 
 
+def padding_layer(kind: Padding, size_px: int) -> nn.Module:
+    """Return a border of reflected pixels (Zhu et al. 2017) or of zeros."""
+    return nn.ReflectionPad2d(size_px) if kind == "reflect" else nn.ZeroPad2d(size_px)
+
+
+class ShuffledConv(nn.Sequential):
+    """A 3x3 convolution to four times the channels, laid out as twice the size (Shi et al. 2016).
+
+    After `alike` each 2x2 block begins as one value, so that no checkerboard is there from the
+    first step on (ICNR, Aitken et al. 2017, section 3).
+    """
+
+    def __init__(self, inner: int, outer: int, pad: nn.Module) -> None:
+        super().__init__(pad, nn.Conv2d(inner, 4 * outer, 3), nn.PixelShuffle(2))
+
+    @torch.no_grad()
+    def alike(self) -> None:
+        """Give the four kernels of each channel the weights of the first."""
+        for values in self[1].parameters():
+            values.copy_(values[::4].repeat_interleave(4, 0))
+
+
 def init_normal(net: nn.Module, deviation: float = 0.02) -> nn.Module:
     """Draw convolutions and linear layers from N(0, .02), norms from N(1, .02), biases zero.
 
@@ -41,6 +64,9 @@ def init_normal(net: nn.Module, deviation: float = 0.02) -> nn.Module:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, deviation)
             nn.init.zeros_(layer.bias)
+    for layer in net.modules():
+        if isinstance(layer, ShuffledConv):
+            layer.alike()
     return net
 
 
