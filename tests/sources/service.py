@@ -38,6 +38,7 @@ class Reply:
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    promised: int = -1  # the Content-Length that is told; -1: the true one
 
 
 class Service(ThreadingHTTPServer):
@@ -76,7 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        is_cut = reply.promised >= 0
+        self.send_header("Content-Length", str(reply.promised if is_cut else len(reply.body)))
+        self.close_connection = is_cut
         self.end_headers()
         self.wfile.write(reply.body)
 

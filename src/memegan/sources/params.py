@@ -8,6 +8,7 @@ from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.dvc import DvcSource
 from memegan.sources.folder import FolderSource
+from memegan.sources.kaggle import KaggleSource
 from memegan.sources.reddit import RedditSource
 from memegan.sources.rss import RssSource
 from memegan.sources.telegram import TelegramSource
@@ -19,6 +20,7 @@ AnySource = Annotated[
     | DemoSource
     | DvcSource
     | FolderSource
+    | KaggleSource
     | RedditSource
     | RssSource
     | TelegramSource
