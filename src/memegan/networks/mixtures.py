@@ -14,7 +14,7 @@ from torch.nn import functional
 
 NUMBERS = 10  # of a component: weight, 3 means, 3 log scales, 3 couplings
 _HALF_LEVEL = 1 / 255
-_LEAST_LOG_SCALE = -7.0
+_LOG_SCALES = (-7.0, 30.0)  # the paper's least; beyond the most its exponent would be 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Mixture:
         """Read raw numbers (..., 10 K)."""
         parts = numbers.reshape(*numbers.shape[:-1], NUMBERS, -1)
         means, scales, couplings = (parts[..., n : n + 3, :] for n in (1, 4, 7))
-        scales = scales.clamp_min(_LEAST_LOG_SCALE)
+        scales = scales.clamp(*_LOG_SCALES)
         return cls(parts[..., 0, :].log_softmax(-1), means, scales, couplings.tanh())
 
     def coupled_means(self, pixels: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def draw(numbers: Tensor, noise: Noise) -> Tensor:
     parts = numbers.view(len(numbers), NUMBERS, -1)
     chosen = (parts[:, 0] + noise.gumbel).argmax(1)[:, None, None]
     means, scales, couplings = parts[:, 1:].gather(2, chosen.expand(-1, 9, 1))[..., 0].chunk(3, 1)
-    values = means + scales.clamp_min(_LEAST_LOG_SCALE).exp() * noise.logistic
+    values = means + scales.clamp(*_LOG_SCALES).exp() * noise.logistic
     with_red, blue_red, blue_green = couplings.tanh().unbind(1)
     red = levels(values[:, 0])
     green = levels(values[:, 1] + with_red * red)

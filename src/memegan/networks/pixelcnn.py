@@ -18,7 +18,7 @@ from memegan.networks.causal import (
 from memegan.networks.mixtures import NUMBERS, Mixture
 
 LEVELS = 3  # resolutions; sides are multiples of 4
-_RESIDUAL_SCALE = 0.1  # at first a block changes little
+_QUIET = 0.1  # deviation of what ends a block, and of the last layer, before anything is learnt
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class PixelCNN(nn.Module):
 
     With the defaults it has 53,659,080 parameters. It differs from the paper's code in two things:
     what is moved at the border is the input, not the first layer's output; and the last layer
-    begins small, near to knowing nothing.
+    begins small, so that the first mixtures are wide.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -165,10 +165,9 @@ class PixelCNN(nn.Module):
     def initialise(self, images: Tensor, labels: Tensor | None = None) -> None:
         """Set gains and biases by a batch, without dropout."""
         training = self.training
-        quiet = {block.second.conv for block in self.modules() if isinstance(block, GatedBlock)} | {
-            self.head
-        }
-        with initialised_by_data(self.eval(), lambda x: _RESIDUAL_SCALE if x in quiet else 1.0):
+        quiet = {block.second.conv for block in self.modules() if isinstance(block, GatedBlock)}
+        quiet.add(self.head)
+        with initialised_by_data(self.eval(), lambda x: _QUIET if x in quiet else 1.0):
             self(images, labels)
         self.train(training)
 
