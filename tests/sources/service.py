@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from tests.fetching.web import png
+from tests.fetching.web import RULES, png
 
 from memegan.records import FetchRow, PostRow
 from memegan.sources.base import Request
@@ -55,6 +55,8 @@ class Service(ThreadingHTTPServer):
         return f"http://localhost:{self.server_port}"
 
     def reply(self, asked: Asked) -> Reply:
+        if asked.path in RULES:
+            return Reply(status=404)
         self.asked.append(asked)
         name = asked.path.strip("/").removesuffix(".png")
         if asked.path.endswith(".png") and name.isdecimal():

@@ -135,4 +135,4 @@ def test_an_export_as_html_is_told() -> None:
 def test_no_name_leads_out_of_the_export(name: str) -> None:
     inside = source()
     if inside.holds(name):
-        assert inside.file(inside.url(name)).resolve().is_relative_to(EXPORT.resolve())
+        assert inside.file(inside.url_of(name)).resolve().is_relative_to(EXPORT.resolve())

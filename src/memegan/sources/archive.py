@@ -19,7 +19,7 @@ class ArchiveSource(LocalParams):
     def listed(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield a post for each member that is neither a folder nor a note, sound or not."""
         self.check_path()
-        yield from archive_posts(self.path, lambda number: self.url(member=number))
+        yield from archive_posts(self.path, lambda number: self.url_of(member=number))
 
     def request(self, url: str) -> Request:
         return Request(url, file=self.path, member=int(url.rpartition("#")[2]))

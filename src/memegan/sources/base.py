@@ -227,7 +227,7 @@ class LocalParams(SourceParams):
             fix = "run: memegan sources check --write"
             raise SourceError(what, where=where, fix=fix)
 
-    def url(self, inside: str = "", member: int | None = None) -> str:
+    def url_of(self, inside: str = "", member: int | None = None) -> str:
         """Name the file itself, one inside, or a member; never a path of this machine.
 
         For example file:data/inputs/cats/1.jpg, and from elsewhere file:COMMUNITY/1.jpg.
@@ -245,7 +245,7 @@ class LocalParams(SourceParams):
 
     def file(self, url: str) -> Path:
         """Return the file inside that `url` named."""
-        return self.path / unquote(url.removeprefix(self.url()).lstrip("/"))
+        return self.path / unquote(url.removeprefix(self.url_of()).lstrip("/"))
 
 
 class Source(Protocol):

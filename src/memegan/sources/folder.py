@@ -15,7 +15,7 @@ class FolderSource(LocalParams):
     def listed(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield a post for each file; hidden files and notes beside the pictures are left out."""
         self.check_path()
-        yield from folder_posts(self.path, self.url)
+        yield from folder_posts(self.path, self.url_of)
 
     def request(self, url: str) -> Request:
         return Request(url, file=self.file(url))

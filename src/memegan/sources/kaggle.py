@@ -12,6 +12,7 @@ import requests
 from pydantic import Field, model_validator
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
+from urllib3.exceptions import HTTPError
 
 from memegan.sources.base import Fetcher, Media, Post, Request, is_note
 from memegan.sources.files.base import BroughtParams
@@ -71,7 +72,7 @@ class KaggleSource(BroughtParams):
                 try:
                     self._download(session, part)
                     break
-                except requests.RequestException as error:
+                except (requests.RequestException, HTTPError) as error:
                     if not left:
                         fix = "run again: the download goes on where it stopped"
                         raise self.refusal(f"it broke off: {type(error).__name__}", fix) from None
@@ -96,10 +97,13 @@ class KaggleSource(BroughtParams):
             is_more = answer.status_code == 206
             tag.write_text(answer.headers.get("ETag", ""), encoding="utf-8")
             with part.open("ab" if is_more else "wb") as file:
-                for chunk in answer.iter_content(_CHUNK):
+                while chunk := answer.raw.read1(_CHUNK):  # as it comes: `read` would lose a rest
                     file.write(chunk)
                     if file.tell() > self.max_gb * 1e9:
                         raise self.refusal(f"it is over {self.max_gb:g} GB", "raise `max_gb`")
+            declared = int(answer.headers.get("Content-Length", "0"))
+            if part.stat().st_size < declared + (have if is_more else 0):
+                raise requests.ConnectionError("the body ends early")
 
     def _names(self, fetch: Fetcher) -> Iterator[str]:
         what = f"datasets/list/{self.dataset}"

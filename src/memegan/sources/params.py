@@ -8,6 +8,7 @@ from memegan.sources.archive import ArchiveSource
 from memegan.sources.demo import DemoSource
 from memegan.sources.dvc import DvcSource
 from memegan.sources.folder import FolderSource
+from memegan.sources.gallery_dl import GalleryDlSource
 from memegan.sources.kaggle import KaggleSource
 from memegan.sources.reddit import RedditSource
 from memegan.sources.rss import RssSource
@@ -20,6 +21,7 @@ AnySource = Annotated[
     | DemoSource
     | DvcSource
     | FolderSource
+    | GalleryDlSource
     | KaggleSource
     | RedditSource
     | RssSource

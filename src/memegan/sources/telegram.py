@@ -53,7 +53,7 @@ class TelegramSource(LocalParams):
         name, why_not = self._file(message)
         return Post(
             id=str(message["id"]),
-            media=(Media(self.url(name)),) if name and not why_not else (),
+            media=(Media(self.url_of(name)),) if name and not why_not else (),
             text=_plain(message.get("text", "")),
             posted_at=utc(int(message.get("date_unixtime", 0))),
             extra={
