@@ -16,6 +16,7 @@ from memegan.losses import (
     lsgan_fake,
     lsgan_real,
     mixed,
+    patch_nce,
     r1_penalty,
 )
 
@@ -153,6 +154,35 @@ def test_the_gradients_of_the_penalties_are_their_finite_differences() -> None:
 
     assert torch.autograd.gradcheck(lambda w: gradient_penalty(images, judged(w)), weight)
     assert torch.autograd.gradcheck(lambda w: r1_penalty(images, judged(w)), weight)
+
+
+def test_patch_nce_of_patches_that_are_all_alike_is_the_log_of_their_number() -> None:
+    alike = torch.ones(3, 8, 2) / math.sqrt(2)
+    assert float(patch_nce(alike, alike, 0.07)) == pytest.approx(math.log(8), rel=1e-6)
+
+
+def test_patch_nce_by_hand() -> None:
+    """Two patches: the first finds itself, the second stands between both."""
+    keys = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    queries = torch.tensor([[[1.0, 0.0], [math.sqrt(0.5), math.sqrt(0.5)]]])
+    first = -math.log(math.exp(1 / 0.5) / (math.exp(1 / 0.5) + 1))
+    wanted = (first + math.log(2)) / 2
+    assert float(patch_nce(queries, keys, 0.5)) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_patches_of_other_images_are_no_negatives() -> None:
+    draw = torch.Generator().manual_seed(1)
+    q, k = (functional.normalize(torch.randn(3, 5, 4, generator=draw), dim=2) for _ in "qk")
+    each = [float(patch_nce(q[n : n + 1], k[n : n + 1], 0.1)) for n in range(3)]
+    assert float(patch_nce(q, k, 0.1)) == pytest.approx(sum(each) / 3, rel=1e-6)
+
+
+def test_the_gradient_of_patch_nce_is_its_finite_difference() -> None:
+    draw = torch.Generator().manual_seed(1)
+    q, k = (torch.randn(2, 4, 3, generator=draw, dtype=torch.float64) for _ in "qk")
+    assert torch.autograd.gradcheck(
+        lambda x, y: patch_nce(x, y, 0.07), (q.requires_grad_(), k.requires_grad_())
+    )
 
 
 def test_l1_is_the_mean_of_differences() -> None:

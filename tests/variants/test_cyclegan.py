@@ -234,7 +234,7 @@ RESUMED: dict[str, Params] = {
 
 @pytest.mark.parametrize("name", RESUMED)
 def test_stopped_and_resumed_it_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
-    check_resume({**RESUMED[name], "total_images": 12}, tmp_path)
+    check_resume({**RUNS["resnet"], **RESUMED[name], "total_images": 12}, tmp_path)
 
 
 # Weights of an encoder ---------------------------------------------------------------------------

@@ -77,13 +77,14 @@ class Padded(nn.Module):
         super().__init__()
         self.body, self.stride = body, stride
 
+    def fitted(self, x: Tensor) -> Tensor:
+        """Return (N, 3, H', W'), both multiples of the stride."""
+        down, right = -x.shape[2] % self.stride, -x.shape[3] % self.stride
+        return functional.pad(x, (0, right, 0, down), mode="reflect") if down or right else x
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, H, W) to the same shape."""
-        height, width = x.shape[2:]
-        down, right = -height % self.stride, -width % self.stride
-        if down or right:
-            x = functional.pad(x, (0, right, 0, down), mode="reflect")
-        out: Tensor = self.body(x)[:, :, :height, :width]
+        out: Tensor = self.body(self.fitted(x))[:, :, : x.shape[2], : x.shape[3]]
         return out
 
 
