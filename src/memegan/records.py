@@ -220,6 +220,21 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
+class TextRow:
+    """data/images/text.csv: the text in a picture, found by its shapes; nothing is read."""
+
+    id: str = column(*_ID, unique=True)
+    lines: int = column("lines of text that were found", 2, low=0)
+    text_share: float = column("area of the lines, of the whole picture", 0.12, low=0, high=1)
+    text_px: float = column(
+        "height of a median letter at the stored size, 0 without text", 6.5, unit="px", low=0
+    )
+    needs_px: int = column(
+        "`resize.size_px` at which it is 8 px high, 0 without text", 79, unit="px", low=0
+    )
+
+
+@dataclass(frozen=True)
 class Row:
     """data/manifest.csv: one picture that training, validation or test may see."""
 
@@ -262,5 +277,6 @@ TABLES: dict[str, type] = {
     "data/dedup/quarantine.csv": QuarantineRow,
     "data/select/selected.csv": SelectedRow,
     "data/images/images.csv": ImageRow,
+    "data/images/text.csv": TextRow,
     "data/manifest.csv": Row,
 }

@@ -14,11 +14,13 @@ from tests.images.pictures import drawn, encoded
 
 from memegan.errors import DataError
 from memegan.images.params import ResizeParams
-from memegan.images.resize import encode, fit, scaled, write_images
+from memegan.images.resize import encode, fit, short_side, stored_height, write_images
+from memegan.images.scale import Filter, scaled, scaled_in_linear_light
+from memegan.images.smart import square_of_most_detail
 from memegan.packs import read_place
 from memegan.records import ImageRow
 
-FITS = ("crop", "letterbox", "stretch", "keep")
+FITS = ("crop", "smart", "letterbox", "stretch", "keep")
 FILTERS = ("area", "lanczos")
 SIDES = st.integers(1, 200)
 
@@ -77,6 +79,52 @@ def test_a_stretch_is_the_whole_out_of_shape() -> None:
     assert out[10].argmax(-1).tolist() == [0] * 6 + [1] * 6 + [2] * 6
 
 
+@given(st.integers(0, 240), st.booleans())
+def test_a_smart_square_holds_what_is_drawn_wherever_it_lies(at: int, is_tall: bool) -> None:
+    picture = np.full((60, 300, 3), 240, np.uint8)
+    picture[10:50, at : at + 60] = drawn(3, 60, 40)
+    turned = picture.swapaxes(0, 1).copy() if is_tall else picture
+    top, left = square_of_most_detail(turned)
+    assert abs((top if is_tall else left) - at) <= 8
+    assert (left if is_tall else top) == 0
+
+
+def test_a_smart_square_of_nothing_is_the_middle_and_a_square_is_left_whole() -> None:
+    assert square_of_most_detail(np.full((50, 150, 3), 7, np.uint8)) == (0, 50)
+    assert square_of_most_detail(drawn(1, 90, 90)) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+def test_linear_light_makes_the_mean_of_black_and_white_188(kind: Filter) -> None:
+    """Half the light of white is sRGB 188 (IEC 61966-2-1); half the value would be 128."""
+    board = np.indices((64, 64)).sum(0) % 2 * np.uint8(255)
+    out = scaled_in_linear_light(np.stack([board] * 3, -1).astype(np.uint8), 16, 16, kind)
+    assert np.abs(out[2:-2, 2:-2].astype(int) - 188).max() <= 1
+
+
+@given(st.integers(0, 255))
+def test_linear_light_leaves_every_flat_value_as_it_is(value: int) -> None:
+    flat = np.full((12, 8, 3), value, np.uint8)
+    assert (fit(flat, params(size_px=16, fit="stretch", light="linear")) == value).all()
+
+
+@given(SIDES, SIDES, st.sampled_from(FITS))
+def test_the_scale_that_is_told_is_the_scale_of_the_stored_picture(
+    width: int, height: int, how: str
+) -> None:
+    p = params(fit=how)
+    told = short_side(width, height, p)
+    high = stored_height(width, height, p)
+    if how in ("crop", "smart", "keep"):
+        assert told == 16
+        assert high == pytest.approx(16 * height / min(width, height))
+    elif how == "stretch":
+        assert (told, high) == (16, 16)
+    else:
+        assert told == max(1, round(16 * min(width, height) / max(width, height)))
+        assert high == pytest.approx(16 * height / max(width, height))
+
+
 @pytest.mark.parametrize("kind", FILTERS)
 @pytest.mark.parametrize("how", FITS)
 def test_a_fine_checkerboard_becomes_gray_and_no_pattern(kind: str, how: str) -> None:
@@ -97,14 +145,14 @@ def test_one_colour_stays_that_colour(seed: int, share: int, kind: str) -> None:
 def test_whole_number_shrinking_is_the_mean_of_the_pixels() -> None:
     picture = drawn(1, 64, 64)
     means = picture.reshape(16, 4, 16, 4, 3).mean((1, 3))
-    assert np.abs(scaled(picture, 16, 16, params()) - means).max() <= 0.51
+    assert np.abs(scaled(picture, 16, 16, "area") - means).max() <= 0.51
 
 
 def test_a_small_picture_is_enlarged_and_one_of_the_size_is_left_as_it_is() -> None:
     ramp = np.linspace(20, 230, 16).round().astype(np.uint8)
     small = np.broadcast_to(ramp[None, :, None], (16, 16, 3)).astype(np.uint8)
     big = fit(small, params(size_px=64))
-    assert np.abs(scaled(big, 16, 16, params())[:, 2:-2].astype(int) - small[:, 2:-2]).max() <= 1
+    assert np.abs(scaled(big, 16, 16, "area")[:, 2:-2].astype(int) - small[:, 2:-2]).max() <= 1
     same = drawn(2, 16, 16)
     assert np.array_equal(fit(same, params()), same)
 

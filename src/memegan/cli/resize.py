@@ -16,8 +16,9 @@ from memegan.images.look import Bad, look
 from memegan.images.ordered import ordered_map
 from memegan.images.params import ResizeParams
 from memegan.images.resize import write_images
+from memegan.images.text import READABLE_PX, measure
 from memegan.packs import read_place
-from memegan.records import ImageRow, KeptRow, QuarantineRow, SelectedRow
+from memegan.records import ImageRow, KeptRow, QuarantineRow, SelectedRow, TextRow
 from memegan.tables import read_table, write_table
 
 _WORKERS = os.cpu_count() or 1
@@ -30,12 +31,15 @@ def resize(
     out: Annotated[Path, typer.Option(help="new or empty folder, for images.csv and packs")],
     size_px: Annotated[int | None, typer.Option(help="short side; the side of a square")] = None,
     fit: Annotated[
-        Literal["crop", "letterbox", "stretch", "keep"],
-        typer.Option(help="the first three are square; keep keeps the aspect"),
+        Literal["crop", "smart", "letterbox", "stretch", "keep"],
+        typer.Option(help="smart is the square of most detail; keep keeps the aspect"),
     ] = "crop",
     filter_: Annotated[
         Literal["area", "lanczos"], typer.Option("--filter", help="both antialiased")
     ] = "area",
+    light: Annotated[
+        Literal["display", "linear"], typer.Option(help="linear: mean light, not mean values")
+    ] = "display",
     format_: Annotated[
         Literal["png", "webp"], typer.Option("--format", help="both lossless")
     ] = "png",
@@ -47,13 +51,15 @@ def resize(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="counts as JSON")] = False,
 ) -> None:
-    """Bring pictures to one size, antialiased, upright, on white: images.csv, packs.
+    """Bring pictures to one size, antialiased, upright, on white: images.csv, text.csv, packs.
 
     A file that is no sound picture is a row of quarantine.csv; the same bytes are taken once.
+    text.csv says how high the letters in a picture are now, and which size would keep them.
 
     Example: memegan resize photos --out small --size-px 64 --fit crop --images
     """
-    p = section(ResizeParams, size_px=size_px, fit=fit, filter=filter_, format=format_)
+    asked = {"size_px": size_px, "fit": fit, "filter": filter_, "light": light}
+    p = section(ResizeParams, **asked, format=format_)
     rows: dict[str, KeptRow] = {}
     bad: list[QuarantineRow] = []
     for path in pictures:
@@ -73,10 +79,14 @@ def resize(
     with fresh(out):
         made = write_images(list(rows.values()), read_place, p, out / "packs", _WORKERS)
         write_table(out / "images.csv", ImageRow, made)
+        texts = measure(list(rows.values()), read_place, p, _WORKERS)
+        write_table(out / "text.csv", TextRow, texts)
         write_table(out / "quarantine.csv", QuarantineRow, bad)
         for image in made if images else ():
             write_file(out / "images" / f"{image.id}.{p.format}", read_place(image))
-    tell({"images": len(made), "quarantined": len(bad)}, out, as_json)
+    lost = sum(0 < text.text_px < READABLE_PX for text in texts)
+    counts = {"images": len(made), "quarantined": len(bad)}
+    tell(counts | ({"with text too small to read": lost} if lost else {}), out, as_json)
 
 
 def _sound(path: Path) -> tuple[list[KeptRow], list[QuarantineRow]]:

@@ -33,9 +33,14 @@ class ResizeParams(Section):
     """How pictures are stored."""
 
     size_px: int = Field(default=64, ge=16, le=1024, description="stored short side")
-    fit: Literal["crop", "letterbox", "stretch", "keep"] = Field(
-        default="crop", description="crop, letterbox and stretch are square; keep keeps the aspect"
+    fit: Literal["crop", "smart", "letterbox", "stretch", "keep"] = Field(
+        default="crop",
+        description="square: crop (the middle), smart (most detail), letterbox, stretch; "
+        "keep keeps the aspect",
     )
-    filter: Literal["area", "lanczos"] = "area"
+    filter: Literal["area", "lanczos"] = Field(default="area", description="both antialiased")
+    light: Literal["display", "linear"] = Field(
+        default="display", description="linear: mean light, not mean values; slower"
+    )
     format: Literal["png", "webp"] = Field(default="png", description="both lossless")
     pad: tuple[int, int, int] = Field(default=(0, 0, 0), description="colour of letterbox bars")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -13,6 +12,8 @@ from memegan.errors import DataError
 from memegan.images.look import Read, whole
 from memegan.images.ordered import ordered_map
 from memegan.images.params import ResizeParams
+from memegan.images.scale import scaled, scaled_in_linear_light
+from memegan.images.smart import square_of_most_detail
 from memegan.media import BadMedia
 from memegan.packs import HashedPacks, member_name
 from memegan.records import ImageRow, KeptRow
@@ -21,39 +22,46 @@ from memegan.records import ImageRow, KeptRow
 def fit(pixels: np.ndarray, p: ResizeParams) -> np.ndarray:
     """Bring (H, W, 3) uint8 to the stored size.
 
-    `crop` takes the middle square, `letterbox` the whole with bars, `stretch` the whole out of
-    shape, `keep` the whole with its short side at `size_px`. A picture smaller than that is
-    enlarged (Lanczos): training needs one size; its own size stays in kept.csv.
+    `crop` takes the middle square, `smart` the square with the most detail, `letterbox` the whole
+    with bars, `stretch` the whole out of shape, `keep` the whole with its short side at `size_px`.
+    A picture smaller than that is enlarged (Lanczos): training needs one size; its own size stays
+    in kept.csv.
     """
     height, width = pixels.shape[:2]
     size = p.size_px
-    if p.fit == "crop":
+    scale = scaled_in_linear_light if p.light == "linear" else scaled
+    if p.fit in ("crop", "smart"):
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        return scaled(pixels[top : top + side, left : left + side], size, size, p)
+        if p.fit == "smart":
+            top, left = square_of_most_detail(pixels)
+        return scale(pixels[top : top + side, left : left + side], size, size, p.filter)
     if p.fit == "stretch":
-        return scaled(pixels, size, size, p)
+        return scale(pixels, size, size, p.filter)
     share = size / (max if p.fit == "letterbox" else min)(height, width)
-    inner = scaled(pixels, max(1, round(width * share)), max(1, round(height * share)), p)
+    wide, high = max(1, round(width * share)), max(1, round(height * share))
+    inner = scale(pixels, wide, high, p.filter)
     if p.fit == "keep":
         return inner
     out = np.empty((size, size, 3), np.uint8)
     out[:] = p.pad
-    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
-    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    top, left = (size - high) // 2, (size - wide) // 2
+    out[top : top + high, left : left + wide] = inner
     return out
 
 
-def scaled(pixels: np.ndarray, width: int, height: int, p: ResizeParams) -> np.ndarray:
-    """Scale (H, W, 3) uint8 with an antialiasing filter; enlarging is by Lanczos."""
-    if pixels.shape[:2] == (height, width):
-        return np.ascontiguousarray(pixels)
-    shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
-    if p.filter == "area" and shrinks:
-        source = np.ascontiguousarray(pixels)
-        return np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA))
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+def short_side(width: int, height: int, p: ResizeParams) -> int:
+    """Return how long the short side of the whole picture is at the stored scale, in px."""
+    if p.fit != "letterbox" or not min(width, height):
+        return p.size_px
+    return max(1, round(p.size_px * min(width, height) / max(width, height)))
+
+
+def stored_height(width: int, height: int, p: ResizeParams) -> float:
+    """Return how high the whole picture would be at the stored scale, in px."""
+    if p.fit == "stretch":
+        return p.size_px
+    return p.size_px * height / (max if p.fit == "letterbox" else min)(width, height)
 
 
 def write_images(
@@ -69,7 +77,8 @@ def write_images(
 
     def work(row: KeptRow) -> tuple[bytes, int, int]:
         try:
-            pixels = fit(whole(row, read(row), at_least_px=p.size_px), p)
+            short = short_side(row.width_px, row.height_px, p)
+            pixels = fit(whole(row, read(row), at_least_px=short), p)
         except (BadMedia, ValueError) as error:  # the file went through dedup, so this is damage
             raise DataError(
                 f"a kept picture cannot be read: {error}",
