@@ -76,4 +76,4 @@ def no_name_server(host: str, port: int) -> list[str]:
 @example("http://0x7f.1:99999/")
 @example("https:///x")
 def test_no_text_is_more_than_a_refused_url(url: str) -> None:
-    assert reason_of(SafeSession(resolver=no_name_server), url) in ("bad_scheme", "no_answer")
+    assert reason_of(SafeSession(resolver=no_name_server), url) in ("blocked_address", "no_answer")

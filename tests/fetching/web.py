@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 HOST = "site.invalid"
+RULES = ("/robots.txt", "/.well-known/tdmrep.json")
 
 
 def png(number: int) -> bytes:
@@ -33,6 +34,7 @@ class Answer:
     drip: bytes = b""
     drip_s: float = 0.0
     drips_headers: bool = False
+    dates: bool = True  # False: `headers` say the date
 
 
 class Web(ThreadingHTTPServer):
@@ -43,7 +45,8 @@ class Web(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, list[Answer]] = {}
-        self.asked: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()  # without RULES
+        self.asked_rules: Counter[str] = Counter()
         self.seen_headers: list[tuple[str, dict[str, str]]] = []
         self.lock, self.over = threading.Lock(), threading.Event()
         self.gate: threading.Event | None = None  # where set, requests after `free` wait for it
@@ -61,10 +64,11 @@ class Web(ThreadingHTTPServer):
 
     def next(self, path: str) -> Answer:
         with self.lock:
-            self.asked[path] += 1
+            asked = self.asked_rules if path in RULES else self.asked
+            asked[path] += 1
             waits = self.gate is not None and self.asked.total() > self.free
             answers = self.answers.get(path, [Answer(b"no", 404)])
-            answer = answers[min(self.asked[path], len(answers)) - 1]
+            answer = answers[min(asked[path], len(answers)) - 1]
         if waits and self.gate is not None:
             self.is_full.set()
             self.gate.wait(20)
@@ -86,7 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.drips_headers:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             return self._drip(answer)
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if answer.dates:
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.length is not None and not answer.drip:

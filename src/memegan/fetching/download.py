@@ -3,7 +3,10 @@
 import hashlib
 import math
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import numpy as np
@@ -18,7 +21,6 @@ from memegan.params import Section
 from memegan.sources.base import Media, Request
 
 _CHUNK = 65_536
-_HONEST = {"User-Agent": "memegan (dataset builder)", "Accept-Encoding": "identity"}
 _BAD_URL = (
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -44,9 +46,22 @@ class Body:
     final_url: str
     etag: str = ""
     last_modified: str = ""
+    is_unchanged: bool = False  # 304: what we have is what there is
 
 
-def download(session: SafeSession, request: Request, limits: Limits) -> Body:
+class Gate(Protocol):
+    """Who is asked about each hop of a download; raises Refused to forbid it."""
+
+    def asking(self, session: SafeSession, url: str) -> None:
+        """A url is about to be asked for."""
+
+    def answered(self, headers: Mapping[str, list[str]]) -> None:
+        """These headers came, by lower-case name."""
+
+
+def download(
+    session: SafeSession, request: Request, limits: Limits, gate: Gate | None = None
+) -> Body:
     """Return the body behind a request.
 
     `session.ends` is set meanwhile: who watches it hangs up then, so that headers or a TLS
@@ -55,13 +70,12 @@ def download(session: SafeSession, request: Request, limits: Limits) -> Body:
     Raises:
         Refused: with the reason; `retry_after_s` where the server names a time.
     """
-    session.is_hung_up, session.ends = False, time.monotonic() + limits.max_s
     try:
-        return _follow(session, request, limits)
+        return _follow(session, request, limits, gate)
     except (requests.Timeout, ReadTimeoutError, TimeoutError):
         raise Refused("too_slow", f"silent for {limits.stall_s:g} s") from None
     except _BAD_URL as error:
-        raise Refused("bad_scheme", type(error).__name__) from None
+        raise Refused("blocked_address", type(error).__name__) from None
     except (requests.RequestException, HTTPError, OSError) as error:
         if session.is_hung_up:
             raise Refused("too_slow", f"not done in {limits.max_s:g} s") from None
@@ -71,8 +85,11 @@ def download(session: SafeSession, request: Request, limits: Limits) -> Body:
         session.ends = math.inf
 
 
-def check_media(media: Media, data: bytes) -> str:
+def check_media(media: Media, data: bytes, placeholders: Collection[str] = ()) -> str:
     """Return the type of a body after decoding it to its end.
+
+    Args:
+        placeholders: further ones than PLACEHOLDERS: md5 of their files.
 
     Raises:
         Refused: checksum, empty, not_media, truncated, too_many_pixels or placeholder.
@@ -87,7 +104,7 @@ def check_media(media: Media, data: bytes) -> str:
         pixels = rgb(data, at_least_px=1)
     except BadMedia as error:
         raise Refused(error.reason, str(error)) from None
-    if digests(data, pixels) & PLACEHOLDERS:
+    if digests(data, pixels) & PLACEHOLDERS.union(placeholders):
         raise Refused("placeholder")
     return kind
 
@@ -111,14 +128,18 @@ def digests(data: bytes, pixels: np.ndarray) -> frozenset[str]:
     return frozenset({md5, hashlib.sha256(shaped).hexdigest()})
 
 
-def _follow(session: SafeSession, request: Request, limits: Limits) -> Body:
+def _follow(session: SafeSession, request: Request, limits: Limits, gate: Gate | None) -> Body:
     url, first = request.url, _parts(request.url)
+    ends = time.monotonic() + limits.max_s
     for _ in range(limits.max_redirects + 1):
         parts = _parts(url)
+        if gate is not None:
+            gate.asking(session, url)
+        session.is_hung_up, session.ends = False, ends
         same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
         with session.get(
             url,
-            headers={**_HONEST, **(request.headers if same else {})},  # a token stays at home
+            headers=request.headers if same else {},  # a token stays at home
             timeout=limits.stall_s,
             stream=True,
             allow_redirects=False,
@@ -128,18 +149,33 @@ def _follow(session: SafeSession, request: Request, limits: Limits) -> Body:
             if answer.is_redirect:
                 url = _joined(url, answer.headers["Location"])
                 continue
+            etag, date = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+            if answer.status_code == 304 and is_conditional(request):
+                return Body(b"", url, etag, date, is_unchanged=True)
             _check_status(answer)
-            data = _read(session, answer, limits)
-            tags = [answer.headers.get(name, "") for name in ("ETag", "Last-Modified")]
-            return Body(data, url, *tags)
-    raise Refused("redirect_loop", f"more than {limits.max_redirects}")
+            if gate is not None:
+                names = {name.lower() for name in answer.raw.headers}
+                gate.answered({name: answer.raw.headers.getlist(name) for name in names})
+            return Body(_read(session, answer, limits), url, etag, date)
+    raise Refused("refused", f"more than {limits.max_redirects} redirects")
+
+
+def conditions(etag: str, last_modified: str) -> dict[str, str]:
+    """Return the headers that ask for a body only if it has changed since."""
+    given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in given.items() if value}
+
+
+def is_conditional(request: Request) -> bool:
+    """Tell whether a request may be answered with 304."""
+    return not conditions("1", "1").keys().isdisjoint(request.headers)
 
 
 def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
-        raise Refused("bad_scheme", location[:40]) from None
+        raise Refused("blocked_address", location[:40]) from None
 
 
 def _parts(url: str) -> SplitResult:
@@ -149,17 +185,28 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:  # a port of letters, an open bracket
         pass
-    raise Refused("bad_scheme", url[:40])
+    raise Refused("blocked_address", url[:40])
 
 
 def _check_status(answer: requests.Response) -> None:
     status = answer.status_code
     if status == 200:
         return
-    named = answer.headers.get("Retry-After", "")
-    after = float(named) if named.isdecimal() else None
     reason = {404: "gone", 410: "gone", 429: "rate_limited"}.get(status, "refused")
-    raise Refused("server_error" if status >= 500 else reason, f"status {status}", after)
+    after_s = _retry_after_s(answer.headers)
+    raise Refused("server_error" if status >= 500 else reason, f"status {status}", after_s)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After: seconds, or a moment, which only the server's own clock can place."""
+    named = headers.get("Retry-After", "")
+    if named.isdecimal():
+        return float(named)
+    try:
+        moments = [parsedate_to_datetime(text) for text in (named, headers.get("Date", ""))]
+        return max(0.0, (moments[0] - moments[1]).total_seconds())
+    except (ValueError, TypeError):  # not said, no date, or one with and one without a zone
+        return None
 
 
 def _read(session: SafeSession, answer: requests.Response, limits: Limits) -> bytes:

@@ -1,34 +1,33 @@
 """The engine: asks for urls in a pool of threads, politely, and journals how each one ended."""
 
-import logging
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, Queue
-from urllib.parse import urlsplit
+from typing import Literal
 
 from pydantic import Field
 
+from memegan import __version__
 from memegan.errors import SourceError
-from memegan.fetching.download import Body, Limits, check_media, download, has_checksums
+from memegan.fetching.download import Body, Limits, check_media, conditions, download, has_checksums
 from memegan.fetching.local import read_file, read_members
+from memegan.fetching.pool import Pool, Task, host_of, hung_up_in_time
 from memegan.fetching.reasons import TRANSIENT, Refused
+from memegan.fetching.rules import Rules, Sites, check_headers
 from memegan.fetching.safety import Resolver, SafeSession, resolve
-from memegan.fetching.store import Settled, Store
+from memegan.fetching.store import Page, Settled, Store
+from memegan.fetching.turns import Clock, Pace, Turns
 from memegan.params import Section
 from memegan.sources.base import Media, Request
 
-log = logging.getLogger(__name__)
 Asked = tuple[Media, Request]
+_RULES_MB = 0.5  # of a robots.txt: RFC 9309 asks to read at least as much
 
 
 class EngineParams(Section):
-    """How hard the engine may ask."""
+    """How hard the engine may ask, and what it obeys."""
 
     threads: int = Field(
         default=8, ge=1, le=64, description="downloads at once; more bought nothing"
@@ -36,41 +35,30 @@ class EngineParams(Section):
     tries: int = Field(default=3, ge=1, description="for answers that may change")
     requests_per_s: float = Field(default=8, gt=0, description="of media, to one host")
     api_requests_per_s: float = Field(default=3, gt=0, description="of lists, to one host")
-    max_wait_s: float = Field(default=120, ge=0, description="longest Retry-After that is obeyed")
+    on_rate_limit: Literal["wait", "skip", "fail"] = Field(
+        default="wait",
+        description="at a 429: as long as the host says; leave its other urls to the next "
+        "scrape; or stop the scrape",
+    )
+    max_wait_s: float = Field(
+        default=120, ge=0, description="longest Retry-After that is waited for, then skip"
+    )
+    revalidate: bool = Field(
+        default=False, description="in a new snapshot, ask whether known files have changed"
+    )
+    obey: Rules = Field(default_factory=Rules)
+    contact: str = Field(
+        default="",
+        pattern=r"^[ -~]*$",
+        description="address or page by which a site can reach you; part of the User-Agent",
+    )
+    placeholders: tuple[str, ...] = Field(
+        default=(), description="further pictures that stand for removed ones: md5 of the file"
+    )
     allow_private_hosts: tuple[str, ...] = Field(
         default=(), description="names that may lead to private addresses"
     )
     limits: Limits = Field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time as the engine sees it; tests bring their own."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass
-class _Turns:
-    """Gives each host's requests their moment, `every_s` apart."""
-
-    every_s: float
-    clock: Clock
-    next: dict[str, float] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def wait(self, host: str) -> None:
-        with self.lock:
-            now = self.clock.now()
-            turn = max(now, self.next.get(host, 0.0))
-            self.next[host] = turn + self.every_s
-        self.clock.sleep(max(0.0, turn - now))
-
-    def hold(self, host: str, pause_s: float) -> None:
-        """Let nobody ask a host that said how long to wait."""
-        with self.lock:
-            self.next[host] = max(self.next.get(host, 0.0), self.clock.now() + pause_s)
 
 
 class Engine:
@@ -87,24 +75,32 @@ class Engine:
     ) -> None:
         self.params, self.store, self.snapshot = params, store, snapshot
         self.hosts, self.resolver, self.clock = dict(hosts or {}), resolver, clock or Clock()
-        self._media = _Turns(1 / params.requests_per_s, self.clock)
-        self._lists = _Turns(1 / params.api_requests_per_s, self.clock)
+        self._media = Pace(1 / params.requests_per_s, self.clock, self.hosts)
+        self._lists = Pace(1 / params.api_requests_per_s, self.clock, self.hosts)
+        self._sites = Sites(params.obey, self._media.slower.__setitem__)
+        self._shut = set[str]()  # hosts whose other urls are left to the next scrape
 
     def page(self, request: Request) -> bytes:
-        """Return a page of an API (a `Fetcher`).
+        """Return a page of an API or feed (a `Fetcher`); one that has not changed, from the store.
 
         Raises:
             SourceError: there is none, after all retries.
         """
+        known = self.store.page(request.url)
+        asked = _if_changed(request, known) if known else request
         try:
             with self._sessions(1) as (session,):
-                return self._patiently(session, request, self._lists)[0].data
+                body = self._patiently(session, asked, self._lists, self.params.limits)
         except Refused as error:
             raise SourceError(
                 f"no answer to use: {error}",
                 where=request.url.split("?")[0],
                 fix="try again later; without a network use `dvc pull scrape` or the demo",
             ) from None
+        if body.is_unchanged and known is not None:
+            return known.data
+        self.store.keep_page(request.url, body.data, body.etag, body.last_modified)
+        return body.data
 
     def settle(self, asked: Iterable[Asked]) -> dict[str, Settled]:
         """Fetch what is not settled yet; return how each url ended.
@@ -113,22 +109,23 @@ class Engine:
         may pass (TRANSIENT) is. A Ctrl-C or kill keeps all that had come.
         """
         done: dict[str, Settled] = {}
-        todo: list[Asked] = []
+        todo: list[Task] = []
         archives: dict[Path, list[Asked]] = {}
         for media, request in {m.url: (m, r) for m, r in asked}.values():
             if request.file is None:
                 if found := self.standing(media):
                     done[media.url] = found
                 else:
-                    todo.append((media, request))
+                    todo.append(self._task(media, request))
             elif request.member is not None:
                 archives.setdefault(request.file, []).append((media, request))
             else:
                 done[media.url] = self._from_file(media, request.file)
         for path, members in archives.items():
             done |= self._from_archive(path, members)
-        for result in self._in_pool(todo):
+        for result in self._fetched(todo):
             self.store.settle(result)
+            self.store.note_checked(result.url, self.snapshot)
             done[result.url] = result
         return done
 
@@ -137,116 +134,136 @@ class Engine:
         found = self.store.settled(media.url)
         if found is None or found.reason in TRANSIENT:
             return None
-        if found.sha256 and (media.md5 or media.sha256):  # perhaps given only now
-            return found if has_checksums(media, self.store.read(found.sha256)) else None
+        if found.sha256 and not self._has_checksums(media, found):
+            return None
+        if found.sha256 and self.params.revalidate:
+            return found if self.store.checked(media.url) == self.snapshot else None
         return found
 
-    def _in_pool(self, todo: Sequence[Asked]) -> Iterator[Settled]:
-        """Yield results as they come; bodies are stored before, so none waits in memory.
+    def _task(self, media: Media, request: Request) -> Task:
+        """Make a task; of a file that we have, and may keep, only a change is asked for."""
+        found = self.store.settled(media.url)
+        if found is None or not found.sha256 or not self._has_checksums(media, found):
+            return Task(media, request)
+        return Task(media, _if_changed(request, found), known=found)
 
-        The threads are daemons: an interrupted program ends at once, whatever they wait for.
-        """
-        waiting, ended = Queue[Asked | None](), Queue[Settled | BaseException]()
-        for item in todo:
-            waiting.put(item)
+    def _has_checksums(self, media: Media, found: Settled) -> bool:
+        """Hold a stored file against checksums that are perhaps given only now."""
+        if not (media.md5 or media.sha256):
+            return True
+        return has_checksums(media, self.store.read(found.sha256))
 
-        def work(session: SafeSession) -> None:
-            while (item := waiting.get()) is not None:
-                try:
-                    ended.put(self._one(session, *item))
-                except BaseException as error:  # a defect is raised where results are read
-                    ended.put(error)
-
+    def _fetched(self, todo: Sequence[Task]) -> Iterator[Settled]:
+        pool = Pool(Turns(self._media), self._attempt, len(todo))
         with self._sessions(min(self.params.threads, len(todo))) as sessions:
-            for session in sessions:
-                threading.Thread(target=work, args=[session], daemon=True).start()
-            counts, started = Counter[str](), self.clock.now()
-            try:
-                for number in range(1, len(todo) + 1):
-                    result = _next(ended)
-                    counts[result.reason or "ok"] += 1
-                    yield result
-                    if number % 500 == 0 or number == len(todo):
-                        _report(number, len(todo), self.clock.now() - started, counts)
-            finally:
-                with waiting.mutex:
-                    waiting.queue.clear()
-                for _ in sessions:
-                    waiting.put(None)
+            yield from pool.run(todo, sessions)
 
     @contextmanager
     def _sessions(self, count: int) -> Iterator[list[SafeSession]]:
-        """Give sessions, one a thread, and hang up those that pass their time."""
-        p, over = self.params, threading.Event()
+        p = self.params
+        known = "; ".join(filter(None, ("builds image datasets", p.contact)))
+        agent = f"memegan/{__version__} ({known})"
         sessions = [
-            SafeSession(self.hosts, p.allow_private_hosts, self.resolver) for _ in range(count)
+            SafeSession(self.hosts, p.allow_private_hosts, self.resolver, agent)
+            for _ in range(count)
         ]
-
-        def watch() -> None:
-            while not over.wait(min(0.25, p.limits.max_s / 4)):
-                for session in sessions:
-                    if time.monotonic() > session.ends:
-                        session.hang_up()
-
-        threading.Thread(target=watch, daemon=True).start()
-        try:
+        with hung_up_in_time(sessions, p.limits.max_s):
             yield sessions
-        finally:
-            over.set()
-            for session in sessions:
-                session.hang_up()
-                session.close()
 
-    def _one(self, session: SafeSession, media: Media, request: Request) -> Settled:
-        refused: list[Refused] = []
-        tries = 0
-        for url in (request.url, *media.alternates):
-            try:
-                asked = replace(request, url=url)
-                body, more = self._patiently(session, asked, self._media)
-                return replace(
-                    self._kept(media, body.data),
-                    final_url=body.final_url,
-                    etag=body.etag,
-                    last_modified=body.last_modified,
-                    tries=tries + more,
-                )
-            except Refused as error:
-                tries += error.tries
-                refused.append(error)
-        first = min(refused, key=lambda error: error.reason not in TRANSIENT)
-        return replace(self._failed(media, first), tries=tries)
-
-    def _patiently(self, session: SafeSession, request: Request, turns: _Turns) -> tuple[Body, int]:
-        """Download with retries; return the body and how many tries it took."""
+    def _attempt(self, session: SafeSession, task: Task) -> Settled | float:
+        """Ask once; return how the url ended, or the pause after which it is asked again."""
+        task.tries, task.here = task.tries + 1, task.here + 1
         try:
-            host = urlsplit(request.url).hostname or ""
-        except ValueError:
-            raise Refused("bad_scheme", request.url[:40]) from None
-        number = 0
+            if task.host in self._shut:
+                raise Refused("rate_limited", "left to the next scrape")
+            body = download(session, replace(task.request, url=task.url), self.params.limits, self)
+        except Refused as error:
+            pause = self._pause_s(error, task.host, task.here, self._media)
+            if pause is None:
+                return self._next_place(task, error)
+            return pause
+        try:
+            return self._of(task, body)
+        except Refused as error:  # the same body would come again
+            return self._next_place(task, error)
+
+    def _next_place(self, task: Task, error: Refused) -> Settled | float:
+        if task.give_up_place(error):
+            return 0.0
+        if task.known is not None:
+            return task.known  # gone upstream is no reason to lose it
+        return replace(self._failed(task.media, task.reason), tries=task.tries)
+
+    def _of(self, task: Task, body: Body) -> Settled:
+        if body.is_unchanged and task.known is not None:
+            return task.known
+        return replace(
+            self._kept(task.media, body.data),
+            final_url=body.final_url,
+            etag=body.etag,
+            last_modified=body.last_modified,
+            tries=task.tries,
+        )
+
+    def _patiently(
+        self, session: SafeSession, request: Request, pace: Pace, limits: Limits
+    ) -> Body:
+        """Download with retries, outside of the queue: pages and the rules of sites."""
+        host, number = host_of(request.url), 0
         while True:
             number += 1
-            if host not in self.hosts:
-                turns.wait(host)
+            pace.wait(host)
             try:
-                return download(session, request, self.params.limits), number
+                return download(session, request, limits)
             except Refused as error:
-                error.tries = number
-                named = error.retry_after_s
-                pause = 0.5 * 2 ** (number - 1) if named is None else named
-                last = number == self.params.tries or pause > self.params.max_wait_s
-                # a body that broke off may be whole the next time
-                if last or error.reason not in TRANSIENT | {"truncated"}:
+                pause = self._pause_s(error, host, number, pace)
+                if pause is None:
                     raise
-                if error.reason == "rate_limited":
-                    turns.hold(host, pause)
                 self.clock.sleep(pause)
+
+    def _pause_s(self, error: Refused, host: str, number: int, pace: Pace) -> float | None:
+        """Return after which pause to ask again, None for not at all.
+
+        Raises:
+            SourceError: the host limits us, and the parameters say that this ends the scrape.
+        """
+        p, named = self.params, error.retry_after_s
+        # a body that broke off may be whole the next time
+        if error.reason not in TRANSIENT | {"truncated"} or host in self._shut:
+            return None
+        pause = 0.5 * 2 ** (number - 1) if named is None else named
+        if error.reason == "rate_limited" and p.on_rate_limit == "fail":
+            raise SourceError(
+                f"it says: too many requests; ask again in {pause:.0f} s",
+                where=host,
+                fix="lower scrape.requests_per_s, or set scrape.on_rate_limit to wait or skip",
+            )
+        is_too_long = pause > p.max_wait_s
+        if error.reason == "rate_limited" and (is_too_long or p.on_rate_limit == "skip"):
+            self._shut.add(host)
+            return None
+        if is_too_long or number == p.tries:
+            return None
+        if named is not None or error.reason == "rate_limited":
+            pace.hold(host, pause)
+        return pause
+
+    def asking(self, session: SafeSession, url: str) -> None:
+        """Ask the rules of the url's site first (a `Gate`)."""
+        limits = self.params.limits.model_copy(update={"max_mb": _RULES_MB})
+        self._sites.check(
+            url, lambda rules: self._patiently(session, Request(rules), self._media, limits).data
+        )
+
+    def answered(self, headers: Mapping[str, list[str]]) -> None:
+        """Look for reservations (a `Gate`)."""
+        check_headers(self.params.obey, headers)
 
     def _from_file(self, media: Media, path: Path) -> Settled:
         try:
             return self._kept(media, read_file(path, self.params.limits))
         except Refused as error:
-            return self._failed(media, error)
+            return self._failed(media, error.reason)
 
     def _from_archive(self, path: Path, asked: Sequence[Asked]) -> dict[str, Settled]:
         wanted = {request.member: media for media, request in asked}
@@ -258,11 +275,11 @@ class Engine:
                         raise found
                     done[media.url] = self._kept(media, found)
                 except Refused as error:
-                    done[media.url] = self._failed(media, error)
+                    done[media.url] = self._failed(media, error.reason)
         return done
 
     def _kept(self, media: Media, data: bytes) -> Settled:
-        kind = check_media(media, data)
+        kind = check_media(media, data, self.params.placeholders)
         return Settled(
             media.url,
             "ok",
@@ -273,28 +290,15 @@ class Engine:
             fetched_at=_now(),
         )
 
-    def _failed(self, media: Media, why: Refused) -> Settled:
-        return Settled(media.url, "failed", why.reason, snapshot=self.snapshot, fetched_at=_now())
+    def _failed(self, media: Media, reason: str) -> Settled:
+        return Settled(media.url, "failed", reason, snapshot=self.snapshot, fetched_at=_now())
+
+
+def _if_changed(request: Request, known: Settled | Page) -> Request:
+    """Ask for what we have only if it has changed."""
+    headers = {**request.headers, **conditions(known.etag, known.last_modified)}
+    return replace(request, headers=headers)
 
 
 def _now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _next(ended: "Queue[Settled | BaseException]") -> Settled:
-    """Wait for a result in short turns, so that Ctrl-C is heard on every system."""
-    while True:
-        try:
-            result = ended.get(timeout=0.5)
-        except Empty:
-            continue
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-
-def _report(count: int, total: int, took_s: float, counts: Counter[str]) -> None:
-    rate = count / max(took_s, 1e-3)
-    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
-    left = (total - count) / rate
-    log.info("%d of %d urls, %.0f/s, %.0f s left: %s", count, total, rate, left, kinds)

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 REASONS: Mapping[str, str] = {
+    "duplicate": "kept: the same bytes as those of an earlier row",
     "gone": "the server says that it is not there (404, 410)",
-    "refused": "the server refuses, or answers with another status that no retry mends",
+    "refused": "another status that no retry mends, or too many redirects",
     "rate_limited": "still too many requests (429) after all retries",
     "server_error": "the server fails (5xx) after all retries",
     "no_answer": "no address, no connection, or it broke off",
     "too_slow": "over the time limit, silent too long, or below the least rate",
     "too_large": "over the size limit",
-    "redirect_loop": "more redirects than allowed",
-    "bad_scheme": "not a url of http or https",
-    "blocked_address": "a private, loopback or otherwise reserved address, or a port of no web",
+    "forbidden": "robots.txt, X-Robots-Tag or a reservation of data mining asks us not to",
+    "blocked_address": "no url of http or https, a private or reserved address, a port of no web",
     "empty": "no bytes at all",
     "not_media": "neither a picture nor a video, whatever its name says",
     "truncated": "the file ends before the picture does, or is damaged",

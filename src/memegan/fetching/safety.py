@@ -5,6 +5,7 @@ import math
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -14,6 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from memegan import __version__
 from memegan.fetching.reasons import Refused
 
 Resolver = Callable[[str, int], Iterable[str]]
@@ -56,6 +58,7 @@ class SafeSession(requests.Session):
         hosts: where a named host answers instead, for example {"demo.invalid": "127.0.0.1:4711"}.
         private_hosts: names that may lead to private addresses and to any port.
         resolver: how names become addresses.
+        agent: what we call ourselves; never a browser's name.
     """
 
     def __init__(
@@ -63,10 +66,13 @@ class SafeSession(requests.Session):
         hosts: Mapping[str, str] | None = None,
         private_hosts: Collection[str] = (),
         resolver: Resolver = resolve,
+        agent: str = f"memegan/{__version__} (builds image datasets)",
     ) -> None:
         super().__init__()
         self.hosts, self.private_hosts, self.resolver = hosts or {}, private_hosts, resolver
         self.trust_env = False
+        self.headers.update({"User-Agent": agent, "Accept-Encoding": "identity"})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # nobody follows us
         self.ends = math.inf  # on the monotonic clock; who watches calls `hang_up` after it
         self.is_hung_up = False
         self._lines: dict[int, socket.socket] = {}  # a second handle of each open socket

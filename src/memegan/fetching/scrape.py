@@ -35,7 +35,7 @@ def scrape(
     posts = [(source, listing(source, engine)) for source in sources]
     media = [item for source, found in posts for item in media_of(source, found, banned)]
     done = engine.settle((m.media, m.source.request(m.media.url)) for m in media if not m.skipped)
-    rows = [_row(item, done, engine, banned) for item in media]
+    rows = _doubles_marked([_row(item, done, engine, banned) for item in media])
     rows = _packed(rows, engine.store, out / "packs")
     write_table(out / "fetches.csv", FetchRow, rows)
     write_table(
@@ -110,6 +110,18 @@ def _row(item: Listed, done: Mapping[str, Settled], engine: Engine, banned: Bann
         sha256=end.sha256,
         snapshot=engine.store.first_seen(end.sha256, size, engine.snapshot),
     )
+
+
+def _doubles_marked(rows: Sequence[FetchRow]) -> list[FetchRow]:
+    """Say of a file that an earlier row has already that it is a duplicate."""
+    seen = set[tuple[str, str]]()
+    marked = []
+    for row in rows:
+        what = (row.sha256, row.rect)  # another part of the same file is another picture
+        is_double = bool(row.sha256) and what in seen
+        marked.append(replace(row, reason="duplicate") if is_double else row)
+        seen.add(what)
+    return marked
 
 
 def _packed(rows: Sequence[FetchRow], store: Store, folder: Path) -> list[FetchRow]:

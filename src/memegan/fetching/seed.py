@@ -59,7 +59,7 @@ def _settled(row: FetchRow) -> Settled:
     return Settled(
         row.url,
         row.status,
-        row.reason,
+        row.reason if row.status == "failed" else "",  # kept doubles say that they are
         row.final_url,
         row.content_type,
         row.sha256,

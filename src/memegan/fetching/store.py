@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS posts (
   source TEXT, post_id TEXT, number INTEGER, snapshot TEXT, post TEXT,
   PRIMARY KEY (source, post_id));
 CREATE TABLE IF NOT EXISTS listed (source TEXT, snapshot TEXT, PRIMARY KEY (source, snapshot));
+CREATE TABLE IF NOT EXISTS checks (url TEXT PRIMARY KEY, snapshot TEXT);
+CREATE TABLE IF NOT EXISTS pages (
+  key TEXT PRIMARY KEY, data BLOB, etag TEXT, last_modified TEXT);
 """
 
 
@@ -46,6 +49,15 @@ class Settled:
     tries: int = 1
     snapshot: str = ""
     fetched_at: str = ""  # UTC; for people, never written to a tracked file
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list or feed, and what its server calls this state of it."""
+
+    data: bytes
+    etag: str
+    last_modified: str
 
 
 class Store:
@@ -122,6 +134,28 @@ class Store:
             f"INSERT OR REPLACE INTO urls VALUES ({','.join('?' * len(values))})", values
         )
 
+    def note_checked(self, url: str, snapshot: str) -> None:
+        """Note the snapshot in which a url was last asked for."""
+        self._db.execute("INSERT OR REPLACE INTO checks VALUES (?, ?)", (url, snapshot))
+
+    def checked(self, url: str) -> str:
+        """Return the snapshot in which a url was last asked for, or ""."""
+        row = self._db.execute("SELECT snapshot FROM checks WHERE url = ?", (url,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def page(self, url: str) -> Page | None:
+        """Return a page as it was kept."""
+        query = "SELECT data, etag, last_modified FROM pages WHERE key = ?"
+        row = self._db.execute(query, (_key(url),)).fetchone()
+        return Page(*row) if row else None
+
+    def keep_page(self, url: str, data: bytes, etag: str, last_modified: str) -> None:
+        """Keep a page of which its server can tell whether it has changed; its url may hold a
+        token, and is kept as a digest."""
+        if etag or last_modified:
+            values = (_key(url), data, etag, last_modified)
+            self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", values)
+
     def forget_failed(self, reasons: Collection[str] = ()) -> int:
         """Forget urls that gave no file (of some reasons only); return how many."""
         some = f" AND reason IN ({','.join('?' * len(reasons))})" if reasons else ""
@@ -157,6 +191,10 @@ class Store:
             (source, snapshot),
         )
         return [json.loads(row[0]) for row in rows]
+
+
+def _key(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _locked(folder: Path) -> sqlite3.Connection:
