@@ -72,6 +72,7 @@ class SourceParams(Section):
     """What every kind of source says about itself."""
 
     needs_terms: ClassVar[bool] = False  # a service's: they are on the kind's page
+    brings_files: ClassVar[bool] = False  # `request` may bring a file before it answers
 
     kind: str
     community: str = Field(min_length=1)

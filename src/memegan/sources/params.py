@@ -14,6 +14,7 @@ from memegan.sources.reddit import RedditSource
 from memegan.sources.rss import RssSource
 from memegan.sources.telegram import TelegramSource
 from memegan.sources.urls import UrlsSource
+from memegan.sources.video import VideoSource
 from memegan.sources.vk import VkSource
 
 AnySource = Annotated[
@@ -27,6 +28,7 @@ AnySource = Annotated[
     | RssSource
     | TelegramSource
     | UrlsSource
+    | VideoSource
     | VkSource,
     Field(discriminator="kind"),
 ]

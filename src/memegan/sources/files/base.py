@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 from urllib.parse import quote, unquote
 
 from memegan.errors import SourceError
@@ -30,6 +31,8 @@ class BroughtParams(SourceParams):
 
     A new snapshot brings it again. Files and archives that are gone upstream stay.
     """
+
+    brings_files: ClassVar[bool] = True
 
     @property
     def origin(self) -> str:
