@@ -1,0 +1,1 @@
+"""Trained models at work: pictures of any size, folders, videos."""
