@@ -18,6 +18,7 @@ from memegan.losses import (
     mixed,
     patch_nce,
     r1_penalty,
+    relativistic,
 )
 
 LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=8)
@@ -118,6 +119,16 @@ def test_r1_teaches_the_discriminator() -> None:
     (slope,) = torch.autograd.grad(penalty, weight)
     assert float(penalty.detach()) == 0.5 * 9 * 4  # nine pixels, each with the gradient 2
     assert slope.tolist() == [9 * 2]
+
+
+def test_relativistic_by_hand() -> None:
+    """Upper (2, 0), lower (-1, 1): each against the mean of the others, 0 and 1."""
+    upper, lower = torch.tensor([2.0, 0.0]), torch.tensor([-1.0, 1.0])
+    above = -(math.log(sigmoid(2)) + math.log(sigmoid(0))) / 2
+    below = -(math.log(1 - sigmoid(-2)) + math.log(1 - sigmoid(0))) / 2
+    assert float(relativistic(upper, lower)) == pytest.approx((above + below) / 2, rel=1e-6)
+    alike = torch.zeros(3)
+    assert float(relativistic(alike, alike)) == pytest.approx(math.log(2))
 
 
 def test_points_between_real_and_fake_lie_where_the_share_says() -> None:
