@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from memegan.video.likeness import likeness
+from memegan.video.likeness import same_scene
 from memegan.video.recent import Recent
 
 SPANS_S = (0.4, 0.8, 1.6)  # a dissolve is about as long as one of them
@@ -16,17 +16,22 @@ _CHANGE = 6.0  # least change between the ends of a span, as a root mean square,
 _COSINE = 0.35
 _GROWTH = 0.35  # of the mixture in the middle half: 1/2 or more in a dissolve, about 0 in a pan
 _UNMOVED = 0.7  # of the change: measured, 0.8 or more in dissolves, 0.66 or less in fast pans
+_PARTS = (0.5, 0.05, 0.95)  # of the way; counted, so that a flash in between moves none of them
 _REACH, _STEP = (8, 20), 3  # rows and columns of a thumb that a pan may move by in so many frames
 _UNEVEN = 0.2  # least change of one half, of the other's
 
 
 @dataclass(frozen=True)
 class Dissolve:
-    """Half of the change is over at frame `at`; all of it lies in `first` to `last`."""
+    """Half of the change is over at frame `at`; all of it lies in `first` to `last`.
+
+    `mixed` are the first and the last frame that hold a share of both pictures.
+    """
 
     first: int
     at: int
     last: int
+    mixed: tuple[int, int]
     strength: float
 
 
@@ -47,7 +52,7 @@ class DissolveFinder:
 
     In a dissolve from a to b the picture between is (a + b) / 2, so the way from a to it and the
     way from it to b are parallel: their cosine is 1. Of a thing that moves by more than its size
-    it is -1/2. A lamp or a slow pan are told by `likeness`: the scenes at the ends are the same.
+    it is -1/2. A lamp or a slow pan are told by `same_scene`: the scenes at the ends are the same.
 
     Args:
         same_scene: likeness from which two pictures show one scene.
@@ -92,12 +97,12 @@ class DissolveFinder:
 
     def _strength(self, first: int, last: int) -> float:
         """Return change times cosine; 0 where it is no mixture."""
-        middle = (first + last) // 2
-        if last - first < _LEAST or any(self.recent.is_blank(n) for n in (first, middle, last)):
+        if last - first < _LEAST:
             return 0.0
         a, b = self.recent.thumb(first), self.recent.thumb(last)
         whole = cv2.norm(a, b, cv2.NORM_L2SQR)
-        if whole < _CHANGE**2 * a.size:
+        middle = (first + last) // 2
+        if whole < _CHANGE**2 * a.size or any(map(self.recent.is_blank, (first, middle, last))):
             return 0.0
         halves = [cv2.norm(self.recent.thumb(middle), c, cv2.NORM_L2SQR) for c in (a, b)]
         if min(halves) < _UNEVEN**2 * max(halves):
@@ -114,8 +119,9 @@ class DissolveFinder:
         early, late = (self._share(first, n, last) for n in quarters[1::2])
         if late - early < _GROWTH or self._is_same(first, last) or self._is_pan(quarters):
             return
-        at = next(n for n in range(first, last + 1) if self._share(first, n, last) >= 0.5)
-        self._found.append(Dissolve(first, at, last, span.strength))
+        shares = [self._share(first, n, last) for n in range(first, last + 1)]
+        at, begin, end = (first + sum(share < part for share in shares) for part in _PARTS)
+        self._found.append(Dissolve(first, at, last, (begin, end - 1), span.strength))
 
     def _is_same(self, first: int, last: int, down: int = 0, right: int = 0) -> bool:
         """Tell whether the scene is the same, having moved by so many rows and columns."""
@@ -123,7 +129,7 @@ class DissolveFinder:
         ends = [(a, max(0, -down), max(0, -right)), (b, max(0, down), max(0, right))]
         height, width = a.shape[0] - abs(down), a.shape[1] - abs(right)
         parts = [one[y : y + height, x : x + width] for one, y, x in ends]
-        return likeness(*parts) >= self.same_scene
+        return same_scene(parts[0], parts[1], self.same_scene)
 
     def _is_pan(self, quarters: list[int]) -> bool:
         """Tell whether the scene at the end is that at the start, moved along."""

@@ -10,9 +10,10 @@ import numpy as np
 
 from memegan.video.bars import BarFinder
 from memegan.video.params import FramesParams
-from memegan.video.read import Box, Reading, read, thumb
+from memegan.video.read import ROUGH, Box, Reading, read, thumb
 from memegan.video.shots import Shot, ShotFinder
 
+_BARS_EVERY = 4  # frames: bars stand still
 Open = Callable[[], BinaryIO]
 
 
@@ -36,6 +37,7 @@ class Survey:
     times: list[Fraction] = field(default_factory=list)
     keys: list[bool] = field(default_factory=list)
     shots: list[Shot] = field(default_factory=list)
+    mixed: list[tuple[int, int]] = field(default_factory=list)  # first and last frame of each
     box: Box | None = None
 
 
@@ -44,15 +46,15 @@ def survey(open_video: Open, p: FramesParams) -> Survey:
     found, bars = Survey(), BarFinder()
     finder = ShotFinder(p.cut_luma, p.flash_s, p.same_scene)
     with open_video() as file:
-        for frame in read(file, found.reading):
+        for frame in read(file, found.reading, ROUGH):
             planes = frame.planes()
             finder.see(thumb(planes), frame.time)
-            if p.crop_bars:
+            if p.crop_bars and len(found.pts) % _BARS_EVERY == 0:
                 bars.see(planes[0])
             found.pts.append(frame.pts)
             found.times.append(frame.time)
             found.keys.append(frame.is_key)
-    found.shots, found.box = finder.shots(), bars.box()
+    (found.shots, found.mixed), found.box = finder.finish(), bars.box()
     return found
 
 

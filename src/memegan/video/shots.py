@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from memegan.video.dissolves import SPANS_S, DissolveFinder
-from memegan.video.likeness import likeness
+from memegan.video.likeness import same_scene
 from memegan.video.recent import Recent
 
 Transition = Literal["start", "cut", "fade", "dissolve"]
@@ -28,11 +28,20 @@ class Shot:
     transition: Transition
 
 
+@dataclass(frozen=True)
+class _Fade:
+    """Frames, first and last, that a blank may reach over and that it dims; where a shot begins."""
+
+    reach: tuple[int, int]
+    mixed: tuple[int, int]
+    at: int | None
+
+
 class ShotFinder:
     """Sees the frames of a video one by one; remembers numbers, and thumbs of some seconds.
 
     A hard cut is a change that stands out of its neighbours (a local median, so a pan is none),
-    shows another scene (`likeness`, so light and shake are none) and does not go back within
+    shows another scene (`same_scene`, so light and shake are none) and does not go back within
     `flash_s` (so a flash is none). A fade is a run of frames all black or all white between two
     pictures; where it is entered by a jump, the new shot begins with it, else after it. For
     dissolves see there: a shot begins where half of one is over.
@@ -70,24 +79,28 @@ class ShotFinder:
         while self._waiting and self._is_over(self._waiting[0], n):
             self._decide(self._waiting.popleft(), n)
 
-    def shots(self) -> list[Shot]:
-        """Return the shots of all frames seen, in their order."""
+    def finish(self) -> tuple[list[Shot], list[tuple[int, int]]]:
+        """Return the shots of all frames seen, and the first and last frames of each mixture.
+
+        A mixture is what a fade or a dissolve shows between its two pictures.
+        """
         count = len(self._times)
         if count == 0:
-            return []
+            return [], []
         while self._waiting:
             self._decide(self._waiting.popleft(), count - 1)
-        fades = dict(self._fades())
-        cuts = [n for n in self._cuts if not any(a < n <= b for a, b in fades)]
-        others = [(n - 1, n) for n in cuts] + list(fades)
-        starts: dict[int, Transition] = {}
-        starts |= {one.at: "dissolve" for one in self._dissolves.dissolves(others)}
+        fades = list(self._fades())
+        cuts = [n for n in self._cuts if not any(a < n <= b for a, b in (f.reach for f in fades))]
+        others = [(n - 1, n) for n in cuts] + [fade.reach for fade in fades]
+        dissolves = self._dissolves.dissolves(others)
+        starts: dict[int, Transition] = {one.at: "dissolve" for one in dissolves}
         starts |= dict.fromkeys(cuts, "cut")
-        starts |= dict.fromkeys(fades.values(), "fade")
+        starts |= {fade.at: "fade" for fade in fades if fade.at is not None}
         starts[0] = "start"
         firsts = sorted(starts)
         lasts = [*(n - 1 for n in firsts[1:]), count - 1]
-        return [Shot(a, b, starts[a]) for a, b in zip(firsts, lasts, strict=True)]
+        shots = [Shot(a, b, starts[a]) for a, b in zip(firsts, lasts, strict=True)]
+        return shots, sorted([fade.mixed for fade in fades] + [one.mixed for one in dissolves])
 
     def _is_over(self, at: int, now: int) -> bool:
         return now - at >= _NEAR and self._times[now] - self._times[at] > self.flash_s
@@ -138,33 +151,42 @@ class ShotFinder:
             return self._same(first - 1, at)
         return self._same(self._recent.since(first - 1, self.flash_s), end)  # both are dim near it
 
-    def _fades(self) -> Iterator[tuple[tuple[int, int], int]]:
-        """Yield the frames that each fade may reach over, and the first frame of the new shot.
+    def _fades(self) -> Iterator[_Fade]:
+        """Yield what lies around each run of blank frames that is no flash.
 
-        Black before the first picture is no shot of its own: its frames belong to the first.
+        Black before the first picture is no shot of its own, nor is black after the last one.
         """
-        ends = [n for n in range(1, len(self._blank)) if self._blank[n - 1] > self._blank[n]]
-        for after in ends:
+        blank, last = [*self._blank, False], len(self._blank) - 1
+        for after in (n for n in range(1, last + 2) if blank[n - 1] > blank[n]):
             first = after - 1
-            while first > 0 and self._blank[first - 1]:
+            while first > 0 and blank[first - 1]:
                 first -= 1
-            if after not in self._flashes:
-                low, high = self._ramp(first - 1, -1), self._ramp(after, 1)
-                yield (low, high), (first if first in {0, *self._jumps} else after)
+            if after in self._flashes:
+                continue
+            low, high = max(first - 1, 0), min(after, last)
+            begin, end = self._ramp(low, -1), self._ramp(high, 1)
+            mixed = (begin + 1 if first else 0, end - 1 if after <= last else last)
+            at = first if first in self._jumps else after
+            reach = (self._ramp(low, -1, _SETTLE_S), self._ramp(high, 1, _SETTLE_S))
+            yield _Fade(reach, mixed, at if first > 0 and after <= last else None)
 
-    def _ramp(self, n: int, way: Literal[-1, 1]) -> int:
-        """Return the frame up to which the light still changes, going `way` from a blank."""
+    def _ramp(self, n: int, way: Literal[-1, 1], settle_s: float = 0.0) -> int:
+        """Return the frame up to which the light still changes, going `way` from a blank.
+
+        Args:
+            settle_s: go on at least so long.
+        """
         begin, last = self._times[n], len(self._times) - 1
         while 0 <= n + way <= last:
             ahead = min(max(n + 4 * way, 0), last)
-            settles = abs(self._times[n] - begin) <= _SETTLE_S
+            settles = abs(self._times[n + way] - begin) <= settle_s
             if not settles and self._light[ahead] <= self._light[n] + 0.5:
                 break
             n += way
         return n
 
     def _same(self, a: int, b: int) -> bool:
-        return likeness(self._recent.thumb(a), self._recent.thumb(b)) >= self.same_scene
+        return same_scene(self._recent.thumb(a), self._recent.thumb(b), self.same_scene)
 
     def _distance(self, a: int, b: int) -> float:
         one, other = self._recent.thumb(a), self._recent.thumb(b)

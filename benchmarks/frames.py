@@ -1,0 +1,304 @@
+"""Shots of generated clips with known transitions: ours against PySceneDetect's detectors.
+
+A sample is one clip, made from a seed: 30 s at 24 fps, 640x360, H.264. Both sides open the
+file and find its shots; ours finds the times, the bars and the damage on the way. `flashes` holds
+hard cuts and two white frames in every third shot. `all` holds cuts, fades through black,
+dissolves, shake, pans, zooms, still shots, cartoons on twos, things that pass, flashes and flicker.
+A cut is found within one frame, a fade or a dissolve where one start lies in it, one frame more on
+either side; every further start is false. The thresholds were set on other seeds than these.
+
+PySceneDetect runs with the defaults of its detectors in an environment of its own, in one process
+that stays, so that its start is not timed: uv makes it at the first run.
+"""
+
+import atexit
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+from tempfile import gettempdir
+
+import av
+import cv2
+import numpy as np
+
+from memegan.cli.bench import Case, Sample, bootstrap_median
+from memegan.demo.world import draw, scene
+from memegan.video.params import FramesParams
+from memegan.video.sample import survey
+
+WIDTH, HEIGHT, FPS, FRAMES = 640, 360, 24, 720
+SEED = 100  # of the first clip; thresholds were set on the clips from 1000 on
+SIDE_PX = 900  # of the drawing that the camera moves over
+PEER = ("scenedetect==0.7", "av==18.1.0", "opencv-python-headless==5.0.0.93")
+DETECTORS = ("Content", "Adaptive", "Hash", "Histogram")
+WORKER = """
+import json, sys
+import scenedetect
+for line in sys.stdin:
+    path, detector, backend = json.loads(line)
+    video = scenedetect.open_video(path, backend=backend)
+    manager = scenedetect.SceneManager()
+    manager.add_detector(getattr(scenedetect, detector + "Detector")())
+    manager.detect_scenes(video)
+    starts = [start.frame_num for start, _ in manager.get_scene_list()[1:]]
+    print(json.dumps(starts), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Frames `first` to `last` in which one shot becomes the next; one frame for a cut."""
+
+    first: int
+    last: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file, and what is true of it."""
+
+    path: Path
+    transitions: tuple[Transition, ...]
+
+
+class Shot:
+    """A drawing and the camera that looks at it: the picture of any frame, (H, W, 3) uint8."""
+
+    def __init__(self, rng: np.random.Generator, kind: str) -> None:
+        self.kind = kind
+        self.on_twos = bool(rng.random() < 0.5)
+        what = scene(int(rng.integers(2**31)))
+        drawn = draw(what, "cartoon", SIDE_PX) if self.on_twos else draw(what, "photo", 320)
+        self.base = cv2.resize(np.asarray(drawn), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+        self.grain = 0.0 if self.on_twos else float(rng.uniform(0, 4))
+        self.speed = rng.uniform(-2, 2, 2) if kind == "pan" else np.zeros(2)
+        self.zoom = float(rng.uniform(-0.002, 0.002)) if kind == "zoom" else 0.0
+        self.shake = np.cumsum(rng.normal(0, 5, (FRAMES, 3)), axis=0) if kind == "shake" else None
+        self.passes = tuple(rng.uniform(-12, 12, 2)) if rng.random() < 0.4 else None
+        self.colour = tuple(int(v) for v in rng.integers(0, 256, 3))
+        self.noise = rng.normal(0, 1, (HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
+
+    def picture(self, n: int) -> np.ndarray:
+        """Return the picture `n` frames after the shot's own first one."""
+        k = n // 2 * 2 if self.on_twos else n
+        shake = np.zeros(3) if self.shake is None else 12 * np.sin(self.shake[k % FRAMES] / 12)
+        matrix = cv2.getRotationMatrix2D((450, 450), shake[2] / 12, 1 + self.zoom * k)
+        matrix[:, 2] += (WIDTH - SIDE_PX) / 2 + self.speed[0] * k / 2 + shake[0], 0
+        matrix[1, 2] += (HEIGHT - SIDE_PX) / 2 + self.speed[1] * k / 2 + shake[1]
+        out = cv2.warpAffine(self.base, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+        if self.passes is not None:
+            at = (round(320 + self.passes[0] * (k - 30)), round(200 + self.passes[1] * (k - 30)))
+            cv2.circle(out, at, 70, self.colour, -1)
+            cv2.circle(out, at, 70, (20, 20, 20), 5)
+        if self.grain:
+            y, x = (n * 37) % 64, (n * 23) % 64
+            noise = self.grain * self.noise[y : y + HEIGHT, x : x + WIDTH]
+            out = (out + noise).clip(0, 255).astype(np.uint8)
+        return np.asarray(out)
+
+
+def pictures(seed: int, kind: str) -> tuple[Iterator[np.ndarray], tuple[Transition, ...]]:
+    """Return the pictures of a clip as they are asked for, and its transitions."""
+    rng = np.random.default_rng((seed, len(kind)))
+    kinds = ["cut"] if kind == "flashes" else ["cut", "cut", "fade", "dissolve"]
+    plan, made, at = [], [], 0
+    while True:
+        length = int(rng.integers(36, 76))
+        how = str(rng.choice(kinds))
+        span = {"cut": 0, "fade": int(rng.integers(12, 40)), "dissolve": int(rng.integers(8, 32))}
+        if at + length + span[how] + 40 > FRAMES:
+            break
+        plan.append((at + length, how, span[how]))
+        made.append(Transition(at + length, at + length + span[how], how))
+        at += length + span[how]
+    moves = ["still", "pan", "zoom", "shake"]
+    shots = [Shot(rng, str(rng.choice(moves))) for _ in range(len(plan) + 1)]
+    lights = _lights(rng, kind, [0, *(t.last for t in made)], [*(t.first for t in made), FRAMES])
+    return _shown(plan, shots, lights), tuple(made)
+
+
+def _lights(
+    rng: np.random.Generator, kind: str, begins: Sequence[int], ends: Sequence[int]
+) -> dict[int, float]:
+    """Return how bright the frames are that are lit otherwise: 0 white, above 0 a gain."""
+    found: dict[int, float] = {}
+    for k, (first, end) in enumerate(zip(begins, ends, strict=True)):
+        at = int(rng.integers(first + 8, end - 10))
+        if k % 3 == 1:
+            found |= {at: 0.0, at + 1: 0.0}
+        elif kind == "all" and k % 3 == 2:
+            found |= {at + n: float(rng.uniform(0.75, 1.3)) for n in range(6)}
+    return found
+
+
+def _shown(
+    plan: Sequence[tuple[int, str, int]], shots: Sequence[Shot], lights: Mapping[int, float]
+) -> Iterator[np.ndarray]:
+    begins = [0, *(at for at, _, _ in plan)]
+    for n in range(FRAMES):
+        k = sum(at <= n for at, _, _ in plan)  # the shot that has begun last
+        new = shots[k].picture(n - begins[k])
+        at, how, span = plan[k - 1] if k else (0, "cut", 0)
+        if n < at + span:
+            share = (n - at + 1) / (span + 1)
+            old = shots[k - 1].picture(n - begins[k - 1]).astype(np.float32)
+            if how == "dissolve":
+                new = ((1 - share) * old + share * new).astype(np.uint8)
+            else:
+                old, late = old * max(0.0, 1 - 2.4 * share), max(0.0, 2.4 * share - 1.4)
+                new = (old + late * new).clip(0, 255).astype(np.uint8)
+        light = lights.get(n, 1.0)
+        if light != 1.0:
+            new = (new * light).clip(0, 255).astype(np.uint8) if light else np.full_like(new, 255)
+        yield new
+
+
+def clip(seed: int, kind: str, folder: Path) -> Clip:
+    """Encode a clip, once."""
+    shown, made = pictures(seed, kind)
+    path = folder / f"{kind}-{seed}.mp4"
+    if not path.exists():
+        part = path.with_suffix(".part.mp4")
+        with av.open(str(part), "w") as container:
+            stream = container.add_stream("libx264", rate=FPS)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            stream.options = {"preset": "veryfast", "crf": "23"}
+            stream.codec_context.time_base = Fraction(1, FPS)
+            for n, picture in enumerate(shown):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = n, Fraction(1, FPS)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        part.replace(path)
+    return Clip(path, made)
+
+
+def ours(path: Path) -> list[int]:
+    """Return the first frames of all shots but the first, by the defaults of `frames`."""
+    return [shot.first for shot in survey(lambda: path.open("rb"), FramesParams()).shots[1:]]
+
+
+def reference(path: Path, detector: str, backend: str) -> list[int]:
+    """Ask PySceneDetect for the same."""
+    worker = _worker()
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write(json.dumps([str(path), detector, backend]) + "\n")
+    worker.stdin.flush()
+    starts: list[int] = json.loads(worker.stdout.readline())
+    return starts
+
+
+@cache
+def _worker() -> "subprocess.Popen[str]":
+    wanted = [word for name in PEER for word in ("--with", name)]
+    uv = str(Path(sys.executable).with_name("uv"))
+    command = [uv, "run", "--quiet", "--no-project", "--python", sys.executable, *wanted]
+    worker = subprocess.Popen(
+        [*command, "python", "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(worker.terminate)
+    return worker
+
+
+def score(found: Sequence[int], truth: Sequence[Transition]) -> tuple[int, int, int]:
+    """Return how many are found, how many starts are false, how many are missed."""
+    left = list(found)
+    hits = 0
+    for one in truth:
+        inside = [n for n in left if one.first - 1 <= n <= one.last + 1]
+        if inside:
+            hits += 1
+            left.remove(inside[0])
+    return hits, len(left), len(truth) - hits
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Times and hits of both sides, clip by clip; which of the two begins changes each time."""
+
+    cases: Mapping[str, Case]
+    params: Case = field(default_factory=dict)
+    least: int = 20
+    target: str = ""
+
+    @contextmanager
+    def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
+        """Give what lets both sides find the shots of a clip."""
+        kind, detector, backend = (str(case[name]) for name in ("clips", "detector", "backend"))
+
+        def sample(number: int) -> Sample:
+            made = clip(SEED + number, kind, _folder())
+            sides: dict[str, Callable[[Path], list[int]]] = {
+                "ours": ours,
+                "reference": partial(reference, detector=detector, backend=backend),
+            }
+            names = list(sides)[:: 1 - number % 2 * 2]
+            taken: Sample = {}
+            for name in names:
+                start = time.perf_counter()
+                found = sides[name](made.path)
+                taken[f"{name}_s"] = round(time.perf_counter() - start, 6)
+                taken |= _named(name, score(found, made.transitions))
+            return taken
+
+        warm = clip(SEED, kind, _folder()).path
+        ours(warm)
+        reference(warm, detector, backend)
+        yield sample
+
+    def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
+        """Median ratio of times with its 95 % interval, frames a second, F1 over all clips."""
+        times = {s: np.array([float(one[f"{s}_s"]) for one in samples]) for s in SIDES}
+        median, low, high = bootstrap_median(times["ours"] / times["reference"])
+        found: dict[str, object] = {"ratio": median, "low": low, "high": high}
+        for side in SIDES:
+            hits, false, missed = (sum(int(one[f"{side}_{w}"]) for one in samples) for w in COUNTS)
+            found[f"{side}_fps"] = FRAMES / float(np.median(times[side]))
+            found[f"{side}_f1"] = 2 * hits / (2 * hits + false + missed)
+            found |= _named(side, (hits, false, missed))
+        return {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in found.items()}
+
+
+SIDES, COUNTS = ("ours", "reference"), ("hits", "false", "missed")
+
+
+def _named(side: str, counts: tuple[int, int, int]) -> dict[str, int]:
+    return {f"{side}_{word}": count for word, count in zip(COUNTS, counts, strict=True)}
+
+
+@cache
+def _folder() -> Path:
+    """Return where the clips of this generator lie: they are made once."""
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    folder = Path(gettempdir(), f"memegan-clips-{code}")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+BENCH = Detection(
+    {
+        f"{kind}, {name}, {backend}": {"clips": kind, "detector": name, "backend": backend}
+        for kind in ("flashes", "all")
+        for name in DETECTORS
+        for backend in ("opencv", "pyav")
+    },
+    params={
+        "peer": list(PEER),
+        "seed": SEED,
+        "frames": FRAMES,
+        "width_px": WIDTH,
+        "height_px": HEIGHT,
+    },
+    target="F1 above theirs; at most 1 of the fastest, 0.5 of the most accurate",
+)
