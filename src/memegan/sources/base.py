@@ -141,6 +141,10 @@ class SourceParams(Section):
         """Yield posts as far as they are known without a download."""
         return self.posts(fetch)
 
+    def count(self, fetch: Fetcher) -> int | None:
+        """Return how many posts the source says that it has, where it says so."""
+        return None
+
     def chosen(self, posts: Iterable[Post]) -> Iterator[Post]:
         """Yield those of the date range (a post without a date is in none), with our columns."""
         for post in posts:

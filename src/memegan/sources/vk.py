@@ -61,6 +61,9 @@ class VkSource(SourceParams):
     def listed(self, fetch: Fetcher) -> Iterator[Post]:
         return VkApi(self, fetch).wall()
 
+    def count(self, fetch: Fetcher) -> int | None:
+        return VkApi(self, fetch).count()
+
     def request(self, url: str) -> Request:
         return Request(url)
 
@@ -131,6 +134,15 @@ class VkApi:
                     yield self._post(item, adults)
             if self._is_before(page["items"]):
                 return
+
+    def count(self) -> int:
+        """Return how many posts the wall has.
+
+        Raises:
+            SourceError: as `wall`.
+        """
+        count: int = self.call("wall.get", self._query(0) | {"count": "1"})["count"]
+        return count
 
     def call(self, method: str, query: Mapping[str, str]) -> Mapping[str, Any]:
         """Return the `response` of a method.
