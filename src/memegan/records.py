@@ -7,6 +7,7 @@ from memegan.tables import column
 
 Split = Literal["train", "val", "test"]
 Level = Literal["exact", "same", "template"]
+Rule = Literal["communities", "min_side_px", "aspect", "text_share", "keep_clusters", "nearest"]
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 # What a file is and where it lies, and where it came from: the same columns in several tables.
@@ -186,7 +187,25 @@ class SelectedRow:
     id: str = column(*_ID, unique=True)
     cluster: int = column("cluster it fell in, -1 where none was asked for", -1, low=-1)
     score: float = column("how well it fits what was asked for", 1.0)
-    why: str = column("rule that let it in", "all")
+    why: str = column("what let it in", "all")
+
+
+@dataclass(frozen=True)
+class LeftRow:
+    """data/select/left.csv: a kept picture that goes no further, and the first rule against it."""
+
+    id: str = column(*_ID, unique=True)
+    rule: Rule = column("parameter of `select` that it does not fulfil", "keep_clusters")
+
+
+@dataclass(frozen=True)
+class LikenessRow:
+    """data/select/likeness.csv: how alike the pictures of a group are."""
+
+    kind: Literal["domain", "community", "cluster", "selected"] = column("kind of group", "domain")
+    name: str = column("which one; a cluster's number; a domain of what was selected", "photo")
+    pictures: int = column("how many", 480, low=1)
+    score: float = column("mean likeness of two of them, 1 is alike", 0.812, low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -276,6 +295,8 @@ TABLES: dict[str, type] = {
     "data/dedup/duplicates.csv": DuplicateRow,
     "data/dedup/quarantine.csv": QuarantineRow,
     "data/select/selected.csv": SelectedRow,
+    "data/select/left.csv": LeftRow,
+    "data/select/likeness.csv": LikenessRow,
     "data/images/images.csv": ImageRow,
     "data/images/text.csv": TextRow,
     "data/manifest.csv": Row,

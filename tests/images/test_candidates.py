@@ -8,9 +8,7 @@ import pytest
 
 from memegan.errors import DataError
 from memegan.images.candidates import candidates
-from memegan.images.params import SelectParams
-from memegan.images.select import select
-from memegan.records import FetchRow, FrameRow, KeptRow, PostRow, VideoRow
+from memegan.records import FetchRow, FrameRow, PostRow, VideoRow
 from memegan.tables import columns, write_table
 
 
@@ -77,9 +75,3 @@ def test_a_fetch_without_its_post_is_told(tmp_path: Path) -> None:
     lost = replace(FETCH, post_id="vk:cats:2")
     with pytest.raises(DataError, match=r"vk:cats:2(.|\n)*posts\.csv"):
         candidates(*written(tmp_path, [lost], []))
-
-
-def test_selecting_all_keeps_every_row_in_its_order() -> None:
-    rows = [example(KeptRow, id=one) for one in ("b", "a")]
-    made = select(rows, SelectParams(keep="all"))
-    assert [(row.id, row.cluster, row.why) for row in made] == [("b", -1, "all"), ("a", -1, "all")]

@@ -122,6 +122,8 @@ def section(model: type[S], **options: object) -> S:
     except ValidationError as error:
         told = [
             f"--{str(e['loc'][0]).replace('_', '-')} {e['input']}: {e['msg'].lower()}"
+            if e["loc"]
+            else e["msg"].removeprefix("Value error, ")  # about several options at once
             for e in error.errors()
         ]
         raise ParamsError(

@@ -1,8 +1,8 @@
 """The `dedup`, `select` and `resize` sections."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from memegan.params import Section
 
@@ -24,9 +24,44 @@ class DedupParams(Section):
 
 
 class SelectParams(Section):
-    """Which kept pictures go on."""
+    """Which kept pictures go on: all of them, or those that fulfil every rule that is set."""
 
-    keep: Literal["all"] = "all"
+    keep: Literal["all", "matching"] = Field(
+        default="all", description="all passes everything; matching obeys the rules below"
+    )
+    domains: tuple[str, ...] = Field(
+        default=(), description="the rules are for these domains, others pass; empty: for all"
+    )
+    communities: tuple[str, ...] = Field(default=(), description="only these; empty: all")
+    min_side_px: int = Field(default=0, ge=0, description="least short side of the original")
+    aspect: tuple[float, float] | None = Field(
+        default=None, description="least and most width / height"
+    )
+    text_share: tuple[float, float] | None = Field(
+        default=None, description="least and most area of text, of the picture"
+    )
+    clusters: int = Field(default=0, ge=0, le=256, description="clusters to make; 0: none")
+    keep_clusters: tuple[int, ...] = Field(
+        default=(), description="their numbers, 0 is the largest; empty: all"
+    )
+    examples: tuple[str, ...] = Field(
+        default=(), description="ids of kept pictures, or files and folders in data/inputs"
+    )
+    nearest: int = Field(default=0, ge=0, description="pictures to keep, the likest to an example")
+
+    @model_validator(mode="after")
+    def _rules_make_sense(self) -> Self:
+        rules = self.model_dump(exclude={"keep"}, exclude_defaults=True)
+        if self.keep == "all" and rules:
+            raise ValueError(f"keep: all obeys no rule, but {', '.join(rules)} is set")
+        for name in ("aspect", "text_share"):
+            if (ends := getattr(self, name)) and ends[0] > ends[1]:
+                raise ValueError(f"{name}: {ends[0]} is above {ends[1]}")
+        if any(not 0 <= n < self.clusters for n in self.keep_clusters):
+            raise ValueError(f"keep_clusters: numbers are 0 to clusters - 1, {self.clusters - 1}")
+        if bool(self.examples) != bool(self.nearest):
+            raise ValueError("examples and nearest are set together, or neither is")
+        return self
 
 
 class ResizeParams(Section):
