@@ -9,13 +9,11 @@ from typing import Annotated
 
 import torch
 import typer
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from memegan.errors import DataError, ParamsError
 from memegan.inference.film import KINDS, changed
 from memegan.inference.tiles import Net, Tiling
-from memegan.inference.translate import Film, Pixels, Translator, net_of, side_by_side
+from memegan.inference.translate import Film, Translator, net_of, side_by_side, write_png
 from memegan.media import BadMedia, rgb, sniff
 from memegan.sources.base import is_note
 from memegan.training.export import Model, load_model
@@ -59,7 +57,7 @@ def translate(
     """
     tiling = Tiling(tile_px, overlap_px)
     translators = [
-        Translator(loaded.name, loaded.key, net, tiling, size_px)
+        Translator(loaded.name, loaded.about, net, tiling, size_px)
         for loaded, net in _nets(model or [], all_, direction, device)
     ]
     out.mkdir(parents=True, exist_ok=True)
@@ -145,7 +143,7 @@ def _one(
     else:
         fitted = translators[0].fitted(pixels)
         only = labelled(side_by_side(fitted, made)).permute(1, 2, 0).numpy()
-    _png(path, only, about)
+    write_png(path, only, about)
     yield {"file": path.as_posix(), "models": ", ".join(made)}
 
 
@@ -158,12 +156,3 @@ def _video(file: Path, target: Path, translator: Translator, share: float, sever
     told: Told = {"file": path.as_posix(), "models": translator.name, "frames": reading.frames}
     told |= {"flicker": round(film.shown.value(), 3), "unsteadied": round(film.plain.value(), 3)}
     return told | ({"damage": f"{reading.reason}: {reading.detail}"} if reading.reason else {})
-
-
-def _png(path: Path, pixels: Pixels, about: str) -> None:
-    """Write beside, then rename; the file says that it was generated."""
-    notes = PngInfo()
-    notes.add_text("Comment", about)
-    part = path.with_name(f"{path.name}.part")
-    Image.fromarray(pixels).save(part, "PNG", pnginfo=notes)
-    part.replace(path)

@@ -1,0 +1,79 @@
+"""Pictures from the noise of an exported generator, and the training pictures next to them."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from memegan.dataset import Batch
+from memegan.errors import ParamsError
+from memegan.rng import Numbers
+from memegan.training.export import Model
+from memegan.training.grids import labelled, picture
+
+AT_ONCE = 16
+_COLUMNS = 8
+_LOOK_PX = 16  # side at which pictures are compared
+
+
+@torch.no_grad()
+def samples(model: Model, count: int, seed: int, device: str = "cpu") -> Iterator[Tensor]:
+    """Yield `count` pictures, each (3, S, S) in [-1, 1] on the CPU.
+
+    The n-th follows from the seed alone: more pictures begin with the same ones.
+
+    Raises:
+        ParamsError: the model does not make pictures from noise.
+    """
+    if model.task != "generate":
+        raise ParamsError(
+            f"the model '{model.name}' is made to {model.task}: it needs pictures",
+            where=f"models/{model.name}",
+            fix="memegan translate takes it",
+        )
+    nets = {name: net.to(device) for name, net in model.nets.items()}
+    side = model.run.crop_px
+    for start in range(0, count, AT_ONCE):
+        held = torch.zeros(AT_ONCE, 3, side, side, device=device)  # always full: the same bits
+        made = model.variant.show(nets, Batch({"a": held}), Numbers(seed, start, device))
+        yield from made["fake"][: count - start].clamp(-1, 1).cpu()
+
+
+def nearest(made: Sequence[Tensor], real: Tensor) -> Tensor:
+    """Return the index of the picture of `real` next to each of `made`, (len(made),).
+
+    Mean squared difference at 16 px, of a picture or its mirror image: what a generator has
+    learnt by heart is told, whatever noise lies over it.
+
+    Args:
+        made: each (3, S, S) in [-1, 1].
+        real: (N, 3, S, S) in [-1, 1].
+    """
+    looks = torch.cat([_look(real), _look(real.flip(3))])
+    return torch.cdist(_look(torch.stack(list(made))), looks).argmin(1) % len(real)
+
+
+def sheet(made: Sequence[Tensor], beside: Tensor | None = None) -> Tensor:
+    """Lay pictures out, eight a row, as (3, H, W) uint8; below each row what it is compared with.
+
+    Args:
+        made: each (3, S, S) in [-1, 1].
+        beside: as many, (N, 3, S, S), or None.
+    """
+    columns = min(_COLUMNS, len(made))
+    rows: dict[str, Tensor] = {}
+    for at in range(0, len(made), columns):
+        rows[f"made {at}"] = _filled(torch.stack(list(made[at : at + columns])), columns)
+        if beside is not None:
+            rows[f"near {at}"] = _filled(beside[at : at + columns], columns)
+    return picture(rows) if beside is None else labelled(rows)
+
+
+def _filled(row: Tensor, columns: int) -> Tensor:
+    """Fill the last row up with white."""
+    return torch.cat([row, row.new_ones(columns - len(row), *row.shape[1:])])
+
+
+def _look(images: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(images, _LOOK_PX).flatten(1)

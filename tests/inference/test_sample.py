@@ -1,0 +1,72 @@
+"""Pictures from noise follow from the seed; the nearest training picture is found."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.trainer import made
+
+from memegan.cli.sample import sample
+from memegan.errors import ParamsError
+from memegan.inference.sample import AT_ONCE, nearest, samples, sheet
+from memegan.training.export import Model, export, load_model
+
+ABOUT = {"memegan_key": "0123456789abcdef", "images_seen": 20}
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Model:
+    variant, plan = made("hypergan")
+    export(tmp_path / "noise", variant.eval().nets(), plan, ABOUT)
+    return load_model(tmp_path / "noise")
+
+
+def test_more_pictures_begin_with_the_same_ones(generator: Model) -> None:
+    few = torch.stack(list(samples(generator, 3, 5)))
+    many = torch.stack(list(samples(generator, AT_ONCE + 4, 5)))
+    assert many.shape == (AT_ONCE + 4, 3, 16, 16)
+    assert torch.equal(few, many[:3])
+    assert len(torch.unique(many.flatten(1), dim=0)) == len(many)
+    assert not torch.equal(few, torch.stack(list(samples(generator, 3, 6))))
+
+
+def test_a_copy_is_found_under_noise_and_mirrored() -> None:
+    draw = torch.Generator().manual_seed(0)
+    real = torch.rand(20, 3, 32, 32, generator=draw) * 2 - 1
+    copies = (real[[7, 0, 19]] + 0.2 * torch.randn(3, 3, 32, 32, generator=draw)).clamp(-1, 1)
+    assert nearest(list(copies), real).tolist() == [7, 0, 19]
+    assert nearest(list(copies.flip(3)), real).tolist() == [7, 0, 19]
+
+
+def test_a_sheet_shows_every_picture_and_fills_up_with_white() -> None:
+    pictures = [torch.full((3, 4, 4), -1.0)] * 10
+    whole = sheet(pictures)
+    assert whole.shape == (3, 8, 32)
+    assert int((whole == 0).sum()) == 10 * 3 * 16
+    assert bool((whole[:, 4:, 8:] == 255).all())
+    assert sheet(pictures[:3]).shape == (3, 4, 12)
+    both = sheet(pictures, torch.zeros(10, 3, 4, 4))
+    assert both.shape[1] == 16
+
+
+def test_the_command_writes_each_picture_and_all_of_them(
+    generator: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sample(Path("noise"), Path("out"), count=3)
+    assert sorted(p.name for p in Path("out").iterdir()) == [
+        *("000000.png", "000001.png", "000002.png", "grid.png")
+    ]
+    first = Path("out/000002.png").read_bytes()
+    sample(Path("noise"), Path("out"), count=5)
+    assert Path("out/000002.png").read_bytes() == first
+    assert generator.about.encode() in first
+    with pytest.raises(ParamsError, match="training pictures are not here"):
+        sample(Path("noise"), Path("out"), beside=True)
+
+
+def test_a_translator_is_no_generator(tmp_path: Path) -> None:
+    variant, plan = made("resnet")
+    export(tmp_path / "one", variant.eval().nets(), plan, ABOUT)
+    with pytest.raises(ParamsError, match="made to translate"):
+        next(samples(load_model(tmp_path / "one"), 1, 0))
