@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memegan.errors import DataError
-from memegan.manifest import SPLITS, ManifestParams, build, split_of
-from memegan.records import DuplicateRow, ImageRow, Row
+from memegan.manifest import SPLITS, Key, ManifestParams, build, leaks, split_of
+from memegan.records import DuplicateRow, ImageRow, Level, Row
 from memegan.report.card import card, croissant
 from memegan.tables import mistakes, read_table, write_table
 
@@ -82,6 +82,48 @@ def test_what_belongs_together_is_on_one_side(ties: list[tuple[int, int]]) -> No
     assert all(side[p.dropped] == side[p.kept] for p in pairs)
     assert all(side[MANY[n].id] == side[f"{100 + n:016x}"] for n in range(20))
     assert all(len({r.split for r in made.rows if r.group == g.group}) == 1 for g in made.rows)
+
+
+TIES = st.lists(st.tuples(st.integers(0, 59), st.integers(0, 59)), max_size=25)
+LEVELS: list[Level] = ["same", "template"]
+
+
+@given(TIES, TIES, st.sampled_from(LEVELS))
+def test_no_test_picture_has_a_same_or_template_partner_in_train(
+    ties: list[tuple[int, int]], templates: list[tuple[int, int]], level: Level
+) -> None:
+    images = list(MANY)
+    for a, b in templates:
+        images[a] = replace(images[a], template=images[b].template)
+    pairs = [replace(pair(images[a], images[b]), level=level) for a, b in ties if a != b]
+    assert leaks(build(images, pairs, P).rows, images, pairs) == []
+
+
+def test_without_template_in_group_by_the_leaks_are_named() -> None:
+    groups: tuple[Key, ...] = ("gallery",)
+    p = P.model_copy(update={"group_by": groups})
+    side = {row.id: row.split for row in build(MANY, [], p).rows}
+    tested = next(i for i in MANY if side[i.id] == "test")
+    trained = next(i for i in MANY if side[i.id] == "train")
+    tied = [replace(tested, template=trained.template), *(i for i in MANY if i != tested)]
+    assert leaks(build(tied, [], p).rows, tied, []) == [tested.id]
+    pairs = [pair(tested, trained)]
+    assert leaks(build(MANY, pairs, p).rows, MANY, pairs) == [tested.id]
+
+
+VIDEO = [image(n, video=f"{n // 6:064x}", shot=n % 6 // 2, time_s=float(n)) for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("group_by", "groups"), [(("shot",), 30), (("video",), 10), (("shot", "video"), 10), ((), 60)]
+)
+def test_frames_stay_together_by_shot_or_by_video(group_by: tuple[Key, ...], groups: int) -> None:
+    rows = build(VIDEO, [], P.model_copy(update={"group_by": group_by})).rows
+    assert len({row.group for row in rows}) == groups
+    together = {(r.video, r.shot if group_by == ("shot",) else 0): r.split for r in rows}
+    if group_by:
+        keys = [(r.video, r.shot if group_by == ("shot",) else 0) for r in rows]
+        assert [together[key] for key in keys] == [row.split for row in rows]
 
 
 @given(st.integers(0, 59), st.integers(0, 59))

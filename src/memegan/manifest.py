@@ -76,6 +76,20 @@ def build(
     return Manifest(rows, moved, _far_from_shares(rows, p))
 
 
+def leaks(
+    rows: Iterable[Row], images: Iterable[ImageRow], duplicates: Iterable[DuplicateRow]
+) -> list[str]:
+    """Return the ids of test rows that have a partner in train: the same picture or template.
+
+    There is none where `group_by` holds `template`.
+    """
+    side = {row.id: row.split for row in rows}
+    ties = [(i.id, f"template {i.template}") for i in images]
+    ties += [(i, f"pair {d.dropped} {d.kept}") for d in duplicates for i in (d.dropped, d.kept)]
+    trained = {tie for i, tie in ties if side.get(i) == "train"}
+    return sorted({i for i, tie in ties if side.get(i) == "test" and tie in trained})
+
+
 class _Groups:
     """Union-find over image ids and the keys that tie them."""
 

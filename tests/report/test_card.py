@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from tests.report.project import example
 
+from memegan.images import text
 from memegan.manifest import ManifestParams
-from memegan.records import Row
-from memegan.report.card import card
+from memegan.records import LikenessRow, Row, TextRow
+from memegan.report.card import READABLE_PX, card
 
 P = ManifestParams(seed=3, val_share=0.1, test_share=0.1)
 
@@ -56,3 +57,28 @@ def test_credits_are_named_once_each_and_only_where_there_are_some() -> None:
     text = card(rows(credit="Ann") + rows(credit="Ben"), P, 0, [], [])
     assert re.findall(r"^- (.*)$", text, re.MULTILINE) == ["Ann", "Ben"]
     assert "## Credits" not in card(rows(credit=""), P, 0, [], [])
+
+
+def test_likeness_is_told_by_group() -> None:
+    found = [LikenessRow("selected", "a|b", 7, 0.9), LikenessRow("community", "c", 9, 0.7)]
+    told = tables(card(rows(), P, 0, [], [], found))
+    assert told.index(["community", "c", "9", "0.700"]) < told.index(
+        ["selected", r"a\|b", "7", "0.900"]
+    )
+
+
+def test_text_that_cannot_be_read_is_a_warning_with_the_size_that_keeps_it() -> None:
+    heights = ((4.0, 128), (6.0, 86), (9.0, 57), (0.0, 0))
+    made = rows(domain="meme")
+    texts = [
+        TextRow(row.id, 1, 0.1 if px else 0.0, px, needs)
+        for row, (px, needs) in zip(made, heights, strict=True)
+    ]
+    told = card(made, P, 0, [], [], (), texts)
+    assert ["meme", "3", "2", "6.0", "128"] in tables(told)
+    assert "Warning: in 2 of 3 pictures with text in domain 'meme'" in told
+    assert "`resize.size_px: 128`" in told
+    readable = [replace(one, text_px=8.0, needs_px=64) for one in texts]
+    assert "Warning" not in card(made, P, 0, [], [], (), readable)
+    assert "## Text" not in card(made, P, 0, [], [], (), texts[3:])
+    assert READABLE_PX == text.READABLE_PX

@@ -1,14 +1,19 @@
 """The data card and its Croissant description: what is in the manifest and what was left out."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from memegan.manifest import SPLITS, ManifestParams
-from memegan.records import Row
+from memegan.records import LikenessRow, Row, TextRow
 from memegan.tables import columns
+
+READABLE_PX = 8  # height of a letter, as in images/text.py
+_TEXT_SHARE = 0.01  # of a picture: less is often a pattern that only looks like letters
+_KEPT = 0.9  # share of the captions that the advised size keeps
 
 
 def card(
@@ -17,11 +22,14 @@ def card(
     moved: int,
     warnings: Sequence[str],
     drops: Sequence[tuple[str, str, int]],
+    likeness: Sequence[LikenessRow] = (),
+    texts: Iterable[TextRow] = (),
 ) -> str:
-    """Return data/card.md: counts, split, licences, what was dropped and why.
+    """Return data/card.md: counts, split, licences, likeness, text, what was dropped and why.
 
     Args:
         drops: (stage, reason, count) of everything that did not come through.
+        texts: of all stored pictures; those that are not in `rows` say nothing.
     """
     sizes = sorted({(row.width_px, row.height_px) for row in rows})
     lines = [
@@ -58,6 +66,8 @@ def card(
             ),
         ),
         "",
+        *_alike(likeness),
+        *_readable(rows, texts),
         "## What was left out",
         "",
         *_table(("stage", "reason", "count"), drops),
@@ -73,6 +83,48 @@ def card(
         "something removed: `memegan takedown URL`, then `dvc repro`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _alike(likeness: Sequence[LikenessRow]) -> list[str]:
+    """How alike the pictures of each group are; nothing where it was not measured."""
+    if not likeness:
+        return []
+    found = sorted(likeness, key=lambda row: (row.kind, row.name))
+    return [
+        "## How alike the pictures are",
+        "",
+        "Mean likeness of two of them in colour, texture and shape; 1 is alike. A GAN learns a",
+        "set with a high score sooner. Contact sheet, with sets to compare: select/index.html.",
+        "",
+        *_table(
+            ("kind", "name", "pictures", "score"),
+            ((row.kind, row.name, row.pictures, f"{row.score:.3f}") for row in found),
+        ),
+        "",
+    ]
+
+
+def _readable(rows: Sequence[Row], texts: Iterable[TextRow]) -> list[str]:
+    """Whose letters are too low to be read, and the size that would keep them."""
+    domain = {row.id: row.domain for row in rows}
+    held = [t for t in texts if t.id in domain and t.text_px and t.text_share >= _TEXT_SHARE]
+    if not held:
+        return []
+    lines, warnings = [], []
+    for name in sorted({domain[text.id] for text in held}):
+        inside = [text for text in held if domain[text.id] == name]
+        low = sum(text.text_px < READABLE_PX for text in inside)
+        needs = sorted(text.needs_px for text in inside)[math.ceil(_KEPT * len(inside)) - 1]
+        middle = sorted(text.text_px for text in inside)[len(inside) // 2]
+        lines.append((name, len(inside), low, f"{middle:.1f}", needs))
+        if low:
+            warnings.append(
+                f"\nWarning: in {low} of {len(inside)} pictures with text in domain "
+                f"'{_cell(name)}' letters are lower than {READABLE_PX} px: they cannot be read, "
+                f"nor learned. `resize.size_px: {needs}` would keep {_KEPT:.0%} of these texts."
+            )
+    head = ("domain", "with text", f"letters below {READABLE_PX} px", "median px", "size to keep")
+    return ["## Text", "", *_table(head, lines), *warnings, ""]
 
 
 def croissant(rows: Sequence[Row], manifest_sha256: str, manifest: Path) -> str:
