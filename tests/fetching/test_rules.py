@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fetching.hand import HandClock
 from tests.fetching.web import HOST, Answer, Web, png
+from urllib3 import HTTPHeaderDict
 
 from memegan.fetching.engine import Engine, EngineParams
 from memegan.fetching.reasons import Refused
@@ -120,7 +121,7 @@ def test_whatever_a_site_says_is_an_answer(text: bytes, line: str) -> None:
     sites, found = Sites(ALL, lambda host, delay_s: None), set[str]()
     try:
         sites.check("http://site.invalid/1.png", lambda url: text)
-        check_headers(ALL, {"x-robots-tag": [line], "tdm-reservation": [line]})
+        check_headers(ALL, HTTPHeaderDict({"X-Robots-Tag": line, "TDM-Reservation": line}))
     except Refused as error:
         found.add(error.reason)
     assert found <= {"forbidden"}

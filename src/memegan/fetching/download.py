@@ -3,16 +3,18 @@
 import hashlib
 import math
 import time
+from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import numpy as np
-import requests
 from pydantic import Field
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict
+from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
+from urllib3.exceptions import TimeoutError as SilentError
 
 from memegan.fetching.reasons import PLACEHOLDERS, Refused
 from memegan.fetching.safety import SafeSession
@@ -21,11 +23,6 @@ from memegan.params import Section
 from memegan.sources.base import Media, Request
 
 _CHUNK = 65_536
-_BAD_URL = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-)
 
 
 class Limits(Section):
@@ -55,8 +52,8 @@ class Gate(Protocol):
     def asking(self, session: SafeSession, url: str) -> None:
         """A url is about to be asked for."""
 
-    def answered(self, headers: Mapping[str, list[str]]) -> None:
-        """These headers came, by lower-case name."""
+    def answered(self, headers: HTTPHeaderDict) -> None:
+        """These headers came."""
 
 
 def download(
@@ -72,17 +69,22 @@ def download(
     """
     try:
         return _follow(session, request, limits, gate)
-    except (requests.Timeout, ReadTimeoutError, TimeoutError):
-        raise Refused("too_slow", f"silent for {limits.stall_s:g} s") from None
-    except _BAD_URL as error:
+    except LocationValueError as error:
         raise Refused("blocked_address", type(error).__name__) from None
-    except (requests.RequestException, HTTPError, OSError) as error:
-        if session.is_hung_up:
-            raise Refused("too_slow", f"not done in {limits.max_s:g} s") from None
-        broken = "IncompleteRead" in repr(error)
-        raise Refused("truncated" if broken else "no_answer", type(error).__name__) from None
+    except (HTTPError, OSError) as error:
+        raise _refused(session, error, limits) from None
     finally:
         session.ends = math.inf
+
+
+def _refused(session: SafeSession, error: Exception, limits: Limits) -> Refused:
+    """Say what a broken download means."""
+    if session.is_hung_up:
+        return Refused("too_slow", f"not done in {limits.max_s:g} s")
+    if isinstance(error, SilentError | TimeoutError) and not isinstance(error, NewConnectionError):
+        return Refused("too_slow", f"silent for {limits.stall_s:g} s")
+    is_cut = "IncompleteRead" in repr(error)  # urllib3 wraps the one of http.client
+    return Refused("truncated" if is_cut else "no_answer", type(error).__name__)
 
 
 def check_media(media: Media, data: bytes, placeholders: Collection[str] = ()) -> str:
@@ -137,25 +139,19 @@ def _follow(session: SafeSession, request: Request, limits: Limits, gate: Gate |
             gate.asking(session, url)
         session.is_hung_up, session.ends = False, ends
         same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
-        with session.get(
-            url,
-            headers=request.headers if same else {},  # a token stays at home
-            timeout=limits.stall_s,
-            stream=True,
-            allow_redirects=False,
-        ) as answer:
-            if answer.status_code != 200:
-                answer.raw.read(_CHUNK)  # a short page read to its end keeps the connection
-            if answer.is_redirect:
-                url = _joined(url, answer.headers["Location"])
+        headers = {**_login(parts), **request.headers} if same else {}  # a token stays at home
+        with session.get(url, headers, limits.stall_s) as answer:
+            if answer.status != 200:
+                answer.read(_CHUNK)  # a short page read to its end keeps the connection
+            if target := answer.get_redirect_location():
+                url = _joined(url, target)
                 continue
             etag, date = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-            if answer.status_code == 304 and is_conditional(request):
+            if answer.status == 304 and is_conditional(request):
                 return Body(b"", url, etag, date, is_unchanged=True)
             _check_status(answer)
             if gate is not None:
-                names = {name.lower() for name in answer.raw.headers}
-                gate.answered({name: answer.raw.headers.getlist(name) for name in names})
+                gate.answered(answer.headers)
             return Body(_read(session, answer, limits), url, etag, date)
     raise Refused("refused", f"more than {limits.max_redirects} redirects")
 
@@ -169,6 +165,12 @@ def conditions(etag: str, last_modified: str) -> dict[str, str]:
 def is_conditional(request: Request) -> bool:
     """Tell whether a request may be answered with 304."""
     return not conditions("1", "1").keys().isdisjoint(request.headers)
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    """Return the header of a user and password that are part of a url."""
+    user, found, _ = parts.netloc.rpartition("@")
+    return {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"} if found else {}
 
 
 def _joined(url: str, location: str) -> str:
@@ -188,8 +190,8 @@ def _parts(url: str) -> SplitResult:
     raise Refused("blocked_address", url[:40])
 
 
-def _check_status(answer: requests.Response) -> None:
-    status = answer.status_code
+def _check_status(answer: BaseHTTPResponse) -> None:
+    status = answer.status
     if status == 200:
         return
     reason = {404: "gone", 410: "gone", 429: "rate_limited"}.get(status, "refused")
@@ -209,10 +211,10 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _read(session: SafeSession, answer: requests.Response, limits: Limits) -> bytes:
+def _read(session: SafeSession, answer: BaseHTTPResponse, limits: Limits) -> bytes:
     """Read what arrives as it arrives, so that a slow drip meets the clock, not the buffer."""
     started, body = time.monotonic(), bytearray()
-    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+    while chunk := answer.read1(_CHUNK, decode_content=True):
         body += chunk
         took = time.monotonic() - started
         if len(body) > limits.max_mb * 1e6:

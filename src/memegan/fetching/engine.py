@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
+from urllib3 import HTTPHeaderDict
 
 from memegan import __version__
 from memegan.errors import SourceError
@@ -125,7 +126,8 @@ class Engine:
             done |= self._from_archive(path, members)
         for result in self._fetched(todo):
             self.store.settle(result)
-            self.store.note_checked(result.url, self.snapshot)
+            if self.params.revalidate:
+                self.store.note_checked(result.url, self.snapshot)
             done[result.url] = result
         return done
 
@@ -255,7 +257,7 @@ class Engine:
             url, lambda rules: self._patiently(session, Request(rules), self._media, limits).data
         )
 
-    def answered(self, headers: Mapping[str, list[str]]) -> None:
+    def answered(self, headers: HTTPHeaderDict) -> None:
         """Look for reservations (a `Gate`)."""
         check_headers(self.params.obey, headers)
 

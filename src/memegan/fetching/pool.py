@@ -21,40 +21,33 @@ _TOLD_EVERY_S = 5.0
 _AHEAD = 500  # urls in the queue: however long a list is, it is read as it is worked off
 
 
-@dataclass
 class Task:
     """One media url on its way: which of its places is asked, how often it was, what came."""
 
-    media: Media
-    request: Request
-    known: Settled | None = None  # the file that we have of it
-    tries: int = 0  # of all places
-    here: int = 0  # of this place
-    place: int = 0
-    refused: list[Refused] = field(default_factory=list)
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        return (self.request.url, *self.media.alternates)
-
-    @property
-    def url(self) -> str:
-        return self.places[self.place]
-
-    @property
-    def host(self) -> str:
-        return host_of(self.url)
+    def __init__(self, media: Media, request: Request, known: Settled | None = None) -> None:
+        self.media, self.request = media, request
+        self.known = known  # the file that we have of it
+        self.tries, self.here = 0, 0  # of all places, and of this one
+        self.refused: list[Refused] = []
+        self._places = iter((request.url, *media.alternates))
+        self._next_place()
 
     def give_up_place(self, error: Refused) -> bool:
         """Go on to the next alternate; False where there is none."""
         self.refused.append(error)
-        self.place, self.here = self.place + 1, 0
-        return self.place < len(self.places)
+        return self._next_place()
 
     @property
     def reason(self) -> str:
         """Why there is no file: what will not pass counts more than what may."""
         return min(self.refused, key=lambda error: error.reason in TRANSIENT).reason
+
+    def _next_place(self) -> bool:
+        url = next(self._places, None)
+        if url is None:
+            return False
+        self.url, self.host, self.here = url, host_of(url), 0
+        return True
 
 
 Attempt = Callable[[SafeSession, Task], Settled | float]  # how it ended, or after which pause again

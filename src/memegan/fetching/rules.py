@@ -3,12 +3,13 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from protego import Protego
 from pydantic import Field
+from urllib3 import HTTPHeaderDict
 
 from memegan.fetching.reasons import TRANSIENT, Refused
 from memegan.params import Section
@@ -89,19 +90,16 @@ class Sites:
         return Site(robots, reserved)
 
 
-def check_headers(rules: Rules, headers: Mapping[str, Iterable[str]]) -> None:
+def check_headers(rules: Rules, headers: HTTPHeaderDict) -> None:
     """Refuse an answer whose headers say that it is not for us.
-
-    Args:
-        headers: by lower-case name, all their lines.
 
     Raises:
         Refused: forbidden.
     """
-    tags = [tag for line in headers.get("x-robots-tag", ()) for tag in _tags(line)]
+    tags = [tag for line in headers.getlist("X-Robots-Tag") for tag in _tags(line)]
     if rules.noai and (said := _NOAI.intersection(tags)):
         raise Refused("forbidden", f"X-Robots-Tag: {', '.join(sorted(said))}")
-    if rules.tdm and "1" in (line.strip() for line in headers.get("tdm-reservation", ())):
+    if rules.tdm and "1" in (line.strip() for line in headers.getlist("TDM-Reservation")):
         raise Refused("forbidden", "tdm-reservation: 1")
 
 

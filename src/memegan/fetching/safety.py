@@ -3,14 +3,12 @@
 import ipaddress
 import math
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import TracebackType
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
+import certifi
+from urllib3 import BaseHTTPResponse, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -47,12 +45,13 @@ def _last_32_bits(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
 
 
-class SafeSession(requests.Session):
+class SafeSession:
     """A session whose every connection goes to an address checked at that moment.
 
     The name is resolved once a connection and all its addresses are checked; the socket then
     opens to a checked address, so no second DNS answer can lead elsewhere. TLS still proves the
-    name. Proxies, .netrc and certificates named by the environment are not used.
+    name. Proxies, .netrc and certificates named by the environment are not used; no cookie and
+    no redirect is followed.
 
     Args:
         hosts: where a named host answers instead, for example {"demo.invalid": "127.0.0.1:4711"}.
@@ -68,19 +67,48 @@ class SafeSession(requests.Session):
         resolver: Resolver = resolve,
         agent: str = f"memegan/{__version__} (builds image datasets)",
     ) -> None:
-        super().__init__()
         self.hosts, self.private_hosts, self.resolver = hosts or {}, private_hosts, resolver
-        self.trust_env = False
-        self.headers.update({"User-Agent": agent, "Accept-Encoding": "identity"})
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # nobody follows us
+        self.headers = {"User-Agent": agent, "Accept-Encoding": "identity", "Accept": "*/*"}
         self.ends = math.inf  # on the monotonic clock; who watches calls `hang_up` after it
         self.is_hung_up = False
         self._lines: dict[int, socket.socket] = {}  # a second handle of each open socket
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, _adapter(self))
+        self._pools = _pools(self)
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Leave redirects alone: they are followed by hand, and a malformed one breaks requests."""
+    def __enter__(self) -> "SafeSession":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pools.clear()
+
+    @contextmanager
+    def get(
+        self, url: str, headers: Mapping[str, str], timeout_s: float
+    ) -> Iterator[BaseHTTPResponse]:
+        """Ask for a url; the body is read in the block, else its connection is closed.
+
+        Raises:
+            Refused: blocked_address.
+            urllib3.exceptions.HTTPError: no connection, or it broke off.
+        """
+        answer = self._pools.urlopen(
+            "GET",
+            url,
+            headers={**self.headers, **headers},
+            timeout=timeout_s,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            yield answer
+        finally:
+            answer.close()  # one that was read to its end has given its connection back before
 
     def hang_up(self) -> None:
         """End what is under way, in whatever state; may be called from another thread."""
@@ -120,7 +148,7 @@ class SafeSession(requests.Session):
         raise NewConnectionError(connection, f"none of {len(addresses)} addresses answers")
 
 
-def _adapter(session: SafeSession) -> HTTPAdapter:
+def _pools(session: SafeSession) -> PoolManager:
     """Make urllib3 open its sockets by the session."""
 
     class Plain(HTTPConnection):
@@ -145,9 +173,6 @@ def _adapter(session: SafeSession) -> HTTPAdapter:
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = Secure
 
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests'
-            self.poolmanager = PoolManager(*args[:1], maxsize=kwargs.get("maxsize", 10))
-            self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-
-    return Adapter()
+    pools = PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+    pools.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return pools

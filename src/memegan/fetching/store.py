@@ -8,6 +8,7 @@ journal that knows only whole files.
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -65,8 +66,10 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._parts = folder / "parts"
+        self._parts, self._files = folder / "parts", folder / "files"
         self._parts.mkdir(parents=True, exist_ok=True)
+        for number in range(256):
+            (self._files / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
         for part in self._parts.iterdir():
             part.unlink()  # of a killed process: we hold the lock
@@ -86,17 +89,17 @@ class Store:
 
     def path(self, sha256: str) -> Path:
         """Return where a file lies, if it is there."""
-        return self.folder / "files" / sha256[:2] / sha256
+        return self._files / sha256[:2] / sha256
 
     def put(self, data: bytes) -> str:
         """Keep a file by its content; written beside, then renamed. Return its sha256."""
         sha256 = hashlib.sha256(data).hexdigest()
-        path = self.path(sha256)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._parts / f"{sha256}.{threading.get_ident()}.part"
-            part.write_bytes(data)
-            part.replace(path)
+        path = f"{self._files}/{sha256[:2]}/{sha256}"
+        if not os.path.exists(path):  # noqa: PTH110 - a path object costs more than the question
+            part = f"{self._parts}/{sha256}.{threading.get_ident()}.part"
+            with open(part, "wb") as file:  # noqa: PTH123 - as above
+                file.write(data)
+            os.replace(part, path)  # noqa: PTH105 - as above
         return sha256
 
     def read(self, sha256: str) -> bytes:
