@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -22,6 +23,10 @@ from memegan import __main__ as command_line
 from memegan import errors, variants
 from memegan.cli import check
 from memegan.fetching.reasons import REASONS
+from memegan.networks.fitting import Frame, blueprint
+from memegan.networks.layers import KINDS, Ended, Layer, Weighted
+from memegan.networks.presets import PRESETS, variables
+from memegan.networks.stacks import BLOCKS, StackBlock
 from memegan.records import TABLES
 from memegan.sources.params import AnySource
 from memegan.tables import Column, columns
@@ -88,6 +93,8 @@ FRAMES = {  # data/frames/frames.csv
     "white": "no pixel is darker than `frames.white_luma`",
     "repeat": "nowhere further from the frame kept before than `frames.repeat_luma`",
     "blurred": "less sharp than `frames.min_sharpness`",
+    "fade": "within a fade or a dissolve, where `frames.keep_fades` is false",
+    "credits": "more of it is text than `frames.max_text`",
 }
 QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "bad_rect": "the part that counts does not lie in the picture",
@@ -237,6 +244,63 @@ def benchmarks() -> str:
     )
 
 
+def layers() -> str:
+    """Return docs/layers.md: the language of networks, each layer and each preset."""
+    common = [row for kind in (Layer, Ended, Weighted) for row in _options(kind)]
+    kinds = {**KINDS, **BLOCKS}
+    rows = [
+        (f"`{name}`", " ".join(kind.takes), _told_options(kind), _first(kind.__doc__))
+        for name, kind in kinds.items()
+    ]
+    texts = []
+    for name, preset in PRESETS.items():
+        known = variables(64, 64, 100, 1)
+        plan = blueprint(preset.generator, Frame((100,), known))
+        text = f"generator:\n\n```\n{preset.generator}```\n\ndiscriminator:\n\n```\n"
+        text += f"{preset.discriminator}```\n"
+        text += f"\ndecoder:\n\n```\n{preset.decoder}```\n" if preset.decoder else ""
+        text += f"\nThe generator at 64 px, width 64:\n\n```\n{plan.table()}```\n"
+        texts.append(f"## {name}\n\n{preset.source}.\n\n{text}")
+    return (
+        "# Layers\n\n`network.generator` and `network.discriminator` of a hypergan run are texts: "
+        "one layer a line,\n`#` begins a comment, `{ }` holds a block. Numbers may be products "
+        "(`2*$width`);\nwords are choices.\n\n"
+        + _table(("layer", "written first", "may say", "what it is"), rows)
+        + "\nEvery layer may say `name` and `from`; those with `norm` may say both of these, and\n"
+        "`bias` and `gain` where they have weights:\n\n"
+        + _table(("option", "type", "default", "description"), common)
+        + f"\n# Variables\n\n{inspect.cleandoc(variables.__doc__ or '')}\n"
+        + f"\nIn a `resizable_stack`: {inspect.cleandoc(StackBlock.__doc__ or '')}\n"
+        + "\n# Presets\n\n"
+        + "\n".join(texts)
+    )
+
+
+def _options(kind: type[BaseModel]) -> list[Cells]:
+    """List the options that this class itself adds."""
+    own = set(vars(kind).get("__annotations__", {}))
+    return [
+        (f"`{f.alias or name}`", _kind(f.annotation), _default(f), f.description or "")
+        for name, f in kind.model_fields.items()
+        if name in own
+    ]
+
+
+def _told_options(kind: type[BaseModel]) -> str:
+    shared = {name for base in (Layer, Ended, Weighted) for name in vars(base)["__annotations__"]}
+    told = []
+    for name, f in kind.model_fields.items():
+        if name not in shared:
+            default = "" if f.is_required() else f" = {_default(f).strip('`')}"
+            limits = _limits(f)
+            more = f" ({limits})" if limits else ""
+            about = f", {f.description}" if f.description else ""
+            told.append(f"`{name}`: {_kind(f.annotation)}{default}{more}{about}")
+    if issubclass(kind, Ended):
+        told.append("norm, activation")
+    return "; ".join(told)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/files.md": files,
     "docs/reference/cli.md": cli,
@@ -244,6 +308,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/api.md": api,
     "docs/reference/errors.md": reasons,
     "docs/benchmarks/README.md": benchmarks,
+    "docs/layers.md": layers,
 }
 
 
@@ -375,6 +440,7 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - any annotation
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return "section"
     names = {str: "text", int: "integer", float: "number", bool: "true or false", Path: "path"}
+    names[Fraction] = "number or a fraction as text"
     return names[annotation]
 
 

@@ -1,156 +1,391 @@
-"""Configurable unconditional GANs: networks, loss, penalty and augmentation by name."""
+"""Configurable unconditional GANs: networks as text; losses, hooks and optimizers by name."""
 
+import logging
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from memegan import adversarial
+from memegan.adversarial import Judged
 from memegan.dataset import Batch
-from memegan.losses import ADVERSARIAL, r1_penalty
-from memegan.networks.dcgan import Generator, discriminator
+from memegan.errors import DataError
+from memegan.losses import gradient_penalty, l1, mixed, r1_penalty
+from memegan.networks.dsl import DslError
+from memegan.networks.fitting import Blueprint, Frame, blueprint
+from memegan.networks.network import Init, Network
+from memegan.networks.presets import PRESETS, variables
 from memegan.params import Section
+from memegan.regularisers import adapted, adaptive_augment, consistency, diff_augment, roth
 from memegan.rng import Numbers
 from memegan.variants.base import Plan, Variant, VariantSpec, adam, descend, freeze
 
+log = logging.getLogger(__name__)
+SEEN = "seen"  # the layer of a discriminator that a decoder reads
+
 
 class NetworkParams(Section):
-    """Which networks; `dcgan` is Radford et al. 2016 at any power-of-two size."""
+    """Which networks, at any size; each layer of the language is in docs/layers.md."""
 
-    preset: Literal["dcgan"] = Field(default="dcgan", description="recipe of both networks")
-    z_size: int = Field(default=100, ge=1, description="numbers of the noise, N(0, 1)")
-    generator_width: int = Field(default=64, ge=4, description="channels of its last hidden layer")
-    discriminator_width: int = Field(
-        default=64, ge=4, description="channels of its first hidden layer"
+    preset: Literal["dcgan", "adain", "sngan", "wgan-gp", "r3gan", "fastgan"] = Field(
+        default="dcgan", description="recipe of both networks; it fills what the run leaves unsaid"
     )
+    z_size: int = Field(default=100, ge=1, description="numbers of the noise")
+    z: Literal["normal", "uniform"] = Field(
+        default="normal", description="the noise: N(0, 1), or even in [-1, 1)"
+    )
+    generator_width: int = Field(default=64, ge=4, description="`$width` of its text")
+    discriminator_width: int = Field(default=64, ge=4, description="`$width` of its text")
+    blocks: int = Field(default=1, ge=1, le=16, description="`$blocks`: residual blocks a size")
+    generator: str = Field(default="", description="its text; empty: the preset's")
+    discriminator: str = Field(default="", description="its text; empty: the preset's")
+    decoder: str = Field(default="", description="text of what redraws images from layer `seen`")
+    init: Init = Field(default="normal", description="initial weights; torch: its own")
+    spectral_norm: bool = Field(default=False, description="on every weight of the discriminator")
 
 
 class LossParams(Section):
     """What is paid for, and what steadies it."""
 
-    name: Literal["standard", "least_squares", "hinge", "wasserstein"] = Field(
+    name: adversarial.Name = Field(
         default="standard", description="standard: non-saturating cross-entropy"
     )
+    relativistic: Literal["none", "paired", "average"] = Field(
+        default="none", description="judge images against the other side; paired: R3GAN's"
+    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of `standard`, one side")
+    alpha: float = Field(default=2.0, description="of `alpha`, neither 0 nor 1")
+    js_weight: float = Field(default=0.5, gt=0, lt=1, description="of `js_weighted`: pi")
+    qp_strength: float = Field(default=10.0, gt=0, description="of `qp`: lambda")
+    outcomes: int = Field(default=10, ge=2, description="of `realness`")
     r1_gamma: float = Field(default=0.0, ge=0, description="weight of the R1 penalty; 0: none")
-    r1_every: int = Field(default=16, ge=1, description="steps between penalties (lazy)")
+    r2_gamma: float = Field(default=0.0, ge=0, description="the same on fakes (R2)")
+    r1_every: int = Field(default=16, ge=1, description="steps between R1 and R2 penalties (lazy)")
+    gradient_penalty: float = Field(default=0.0, ge=0, description="weight, on points between")
+    gradient_penalty_every: int = Field(default=1, ge=1, description="steps between them (lazy)")
+    roth_gamma: float = Field(default=0.0, ge=0, description="weight of Roth et al. 2017")
+    consistency: float = Field(default=0.0, ge=0, description="weight; of changed real images")
+    reconstruction: float = Field(default=0.0, ge=0, description="weight; needs a decoder")
+
+    @model_validator(mode="after")
+    def _known(self) -> "LossParams":
+        if self.relativistic != "none" and self.name not in adversarial.BASES:
+            known = ", ".join(adversarial.BASES)
+            raise ValueError(f"relativistic goes with {known}; not with {self.name}")
+        if self.alpha in (0, 1):
+            raise ValueError("alpha is neither 0 nor 1: those are reverse_kl and kl")
+        return self
+
+    def adversarial(self) -> adversarial.Adversarial:
+        """Return what both sides pay."""
+        more = (self.label_smoothing, self.alpha, self.js_weight, self.qp_strength, self.outcomes)
+        return adversarial.by_name(self.name, self.relativistic, adversarial.Numbers(*more))
 
 
 class TrainerParams(Section):
-    """How the two sides take turns."""
+    """How the two sides take turns, and how they move."""
 
+    kind: Literal["alternating", "simultaneous", "balanced"] = Field(
+        default="alternating",
+        description="balanced: the discriminator rests while it tells most pairs apart",
+    )
+    balance: float = Field(default=0.9, gt=0, le=1, description="share of pairs it may tell apart")
     discriminator_steps: int = Field(
         default=1, ge=1, le=10, description="for each of the generator"
     )
-    learning_rate: float = Field(default=2e-4, gt=0, description="of both Adams")
-    beta1: float = Field(default=0.5, ge=0, lt=1, description="Adam's first moment")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="Adam's second moment")
+    optimizer: Literal[
+        "Adam", "AdamW", "Adamax", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "SGD"
+    ] = Field(default="Adam", description="of torch.optim, for both sides")
+    options: dict[str, float] = Field(default_factory=dict, description="more of the optimizer")
+    learning_rate: float = Field(default=2e-4, gt=0, description="of both sides")
+    discriminator_learning_rate: float | None = Field(
+        default=None, gt=0, description="null: `learning_rate`"
+    )
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="first moment, of Adam and its kin")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="second moment")
+
+    @model_validator(mode="after")
+    def _makes(self) -> "TrainerParams":
+        try:
+            self.make([nn.Linear(2, 2, device="meta")], self.learning_rate)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.optimizer} refuses its options: {error}") from None
+        return self
+
+    def make(self, nets: list[nn.Module], learning_rate: float) -> Optimizer:
+        """Make one optimizer over several networks."""
+        betas = (self.beta1, self.beta2)
+        if self.optimizer == "Adam" and not self.options:
+            return adam(nets, learning_rate, betas)
+        kind: Any = vars(optim)[self.optimizer]  # each has arguments of its own
+        has_betas = self.optimizer in ("Adam", "AdamW", "Adamax", "RAdam")
+        weights = [p for net in nets for p in net.parameters() if p.requires_grad]
+        more: dict[str, Any] = {**({"betas": betas} if has_betas else {}), **self.options}
+        made: Optimizer = kind(weights, lr=learning_rate, **more)
+        return made
 
 
 class HyperGANRun(Plan):
-    """Defaults are DCGAN's."""
+    """Defaults are DCGAN's; another preset has its own, where the run says nothing."""
 
+    classes: int = Field(default=0, ge=0, description="how many the label has; 0 without a label")
     network: NetworkParams = Field(default_factory=NetworkParams)
     loss: LossParams = Field(default_factory=LossParams)
     trainer: TrainerParams = Field(default_factory=TrainerParams)
-    augment: Literal["none", "diffaugment"] = Field(
-        default="none", description="DiffAugment: colour and translation, for small sets"
+    augment: Literal["none", "diffaugment", "ada"] = Field(
+        default="none", description="changes of what the discriminator sees, for small sets"
     )
+    ada_images: int = Field(default=100_000, ge=1, description="in which ADA goes from 0 to 1")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_preset(cls, values: Any) -> Any:  # noqa: ANN401 - unchecked input
+        """Fill in what the preset says and the run does not."""
+        network = values.get("network", {}) if isinstance(values, dict) else None
+        name = network.get("preset", "dcgan") if isinstance(network, dict) else None
+        if name not in PRESETS:
+            return values  # what is wrong with it is told by the fields
+        filled = dict(values)
+        for section, said in PRESETS[name].says.items():
+            given = values.get(section, {})
+            filled[section] = {**said, **given} if isinstance(given, dict) else given
+        return filled
 
     @model_validator(mode="after")
-    def _size(self) -> "HyperGANRun":
-        if self.crop_px & (self.crop_px - 1):
-            raise ValueError("crop_px of a hypergan run is a power of two: 16, 32, 64, 128, 256")
+    def _fits(self) -> "HyperGANRun":
+        if bool(self.label) != bool(self.classes):
+            raise ValueError("label and classes of a hypergan run come together")
+        self.plans()
         return self
+
+    def plans(self) -> dict[str, Blueprint]:
+        """Read the texts of all networks and hold their shapes to the run's.
+
+        Raises:
+            ValueError: says in which text, where, and what is wrong.
+        """
+        n, size, logits = self.network, self.crop_px, self.loss.adversarial().logits
+        preset, images = PRESETS[n.preset], (3, self.crop_px, self.crop_px)
+        wide, narrow = (
+            variables(size, width, n.z_size, n.blocks)
+            for width in (n.generator_width, n.discriminator_width)
+        )
+        read = {
+            "generator": (n.generator or preset.generator, (n.z_size,), wide, images),
+            "discriminator": (n.discriminator or preset.discriminator, images, narrow, (logits,)),
+        }
+        found = {
+            name: _read(name, text, Frame(shape, names, self.classes, logits), gives)
+            for name, (text, shape, names, gives) in read.items()
+        }
+        if self.loss.reconstruction:
+            text = n.decoder or preset.decoder
+            seen = _seen(found["discriminator"]) if text else None
+            if seen is None:
+                raise ValueError("loss.reconstruction needs network.decoder, a text")
+            side = seen[-1] if len(seen) == 3 else 1
+            while 2 * side <= size:
+                side *= 2
+            found["decoder"] = _read("decoder", text, Frame(seen, {**narrow, "size": side}), None)
+        return found
 
 
 class HyperGAN(Variant):
     """A generator from noise and its discriminator."""
 
+    strength: Tensor  # of ADA, in [0, 1]
+
     def __init__(self, run: HyperGANRun) -> None:
         super().__init__()
-        self.run, n = run, run.network
-        self.generator = Generator(n.z_size, run.crop_px, n.generator_width)
-        self.discriminator = discriminator(run.crop_px, n.discriminator_width)
+        self.run, n, plans = run, run.network, run.plans()
+        self.pay = run.loss.adversarial()
+        self.generator = Network(plans["generator"], n.init)
+        self.discriminator = Network(plans["discriminator"], n.init, n.spectral_norm)
+        self.decoder = Network(plans["decoder"], n.init) if "decoder" in plans else None
+        if run.augment == "ada":
+            self.register_buffer("strength", torch.zeros(()))
+        for name, plan in plans.items():
+            log.info("%s\n%s", name, plan.table())
 
     def nets(self) -> dict[str, nn.Module]:
         return {"generator": self.generator}
 
     def optimizers(self) -> dict[str, Optimizer]:
         t = self.run.trainer
+        judges: list[nn.Module] = [self.discriminator]
+        judges += [self.decoder] if self.decoder else []
         return {
-            name: adam([net], t.learning_rate, (t.beta1, t.beta2))
-            for name, net in (("generator", self.generator), ("discriminator", self.discriminator))
+            "generator": t.make([self.generator], t.learning_rate),
+            "discriminator": t.make(judges, t.discriminator_learning_rate or t.learning_rate),
         }
 
     def step(
         self, batch: Batch, optimizers: Mapping[str, Optimizer], numbers: Numbers
     ) -> dict[str, Tensor]:
         """Update the discriminator `discriminator_steps` times, then the generator."""
-        p, real = self.run, batch.images["a"]
-        loss = ADVERSARIAL[p.loss.name]
+        t, real, label = self.run.trainer, batch.images["a"], self._labels(batch)
         losses: dict[str, Tensor] = {}
-        for k in range(p.trainer.discriminator_steps):
-            with torch.no_grad():
-                fake = self.generator(numbers.normal(f"z/{k}", len(real), p.network.z_size))
-            judge_real = self.discriminator(self._augment(real, numbers, f"real/{k}"))
-            judge_fake = self.discriminator(self._augment(fake, numbers, f"fake/{k}"))
-            total = loss.real(judge_real) + loss.fake(judge_fake)
-            losses["discriminator"] = total
-            if p.loss.r1_gamma and numbers.images_seen // len(real) % p.loss.r1_every == 0:
-                seen = real.detach().requires_grad_()
-                losses["r1"] = r1_penalty(seen, self.discriminator(seen))
-                total = total + p.loss.r1_gamma * p.loss.r1_every * losses["r1"]
+        if t.kind == "simultaneous":
+            fake = self._fake(numbers, "z/g", len(real), label)
+            total = self._discriminator(real, fake.detach(), label, numbers, "0", losses)[0]
+            self._generator(real, fake, label, numbers, losses)
+            descend(optimizers["generator"], losses["gan"])
             descend(optimizers["discriminator"], total)
-        freeze([self.discriminator], True)
-        fake = self.generator(numbers.normal("z/g", len(real), p.network.z_size))
-        judged = self.discriminator(self._augment(fake, numbers, "generator"))
-        losses["gan"] = loss.generator(judged)
+            return losses
+        for k in range(t.discriminator_steps):
+            with torch.no_grad():
+                fake = self._fake(numbers, f"z/{k}", len(real), label)
+            total, told = self._discriminator(real, fake, label, numbers, str(k), losses)
+            if t.kind != "balanced" or told <= t.balance:
+                descend(optimizers["discriminator"], total)
+        fake = self._fake(numbers, "z/g", len(real), label)
+        self._generator(real, fake, label, numbers, losses)
         descend(optimizers["generator"], losses["gan"])
-        freeze([self.discriminator], False)
         return losses
 
     @torch.no_grad()
     def show(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
     ) -> dict[str, Tensor]:
-        """Pictures from noise, as many as the batch holds."""
-        z = numbers.normal("z/show", len(batch.images["a"]), self.run.network.z_size)
-        return {"fake": nets["generator"](z)}
+        """Pictures from noise, as many as the batch holds; of its classes, or of any."""
+        count = len(batch.images["a"])
+        z = self._noise(numbers, "z/show", count)
+        return {"fake": nets["generator"](z, self._labels(batch, numbers))}
+
+    def _discriminator(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        label: Tensor | None,
+        numbers: Numbers,
+        k: str,
+        losses: dict[str, Tensor],
+    ) -> tuple[Tensor, float]:
+        """Return what it pays, and the share of pairs that it tells apart; note the parts."""
+        p = self.run.loss
+        step = numbers.images_seen // len(real)
+        is_due = step % p.r1_every == 0
+        seen_real = real.detach().requires_grad_(bool((p.r1_gamma and is_due) or p.roth_gamma))
+        seen_fake = fake.detach().requires_grad_(bool((p.r2_gamma and is_due) or p.roth_gamma))
+        changed = self._augment(seen_real, numbers, f"real/{k}")
+        of_real, redrawn = self._judge(changed, label)
+        of_fake = self.discriminator(self._augment(seen_fake, numbers, f"fake/{k}"), label)
+        distance = (real - fake).abs().mean((1, 2, 3))
+        total = self.pay.discriminator(Judged(of_real, of_fake, distance))
+        losses["discriminator"] = total
+        if p.r1_gamma and is_due:
+            losses["r1"] = r1_penalty(seen_real, of_real)
+            total = total + p.r1_gamma * p.r1_every * losses["r1"]
+        if p.r2_gamma and is_due:
+            losses["r2"] = r1_penalty(seen_fake, of_fake)
+            total = total + p.r2_gamma * p.r1_every * losses["r2"]
+        if p.gradient_penalty and step % p.gradient_penalty_every == 0:
+            share = numbers.uniform(f"mix/{k}", len(real), 1, 1, 1)
+            between = mixed(real, fake, share.to(real))
+            judged = self.discriminator(between, label)
+            losses["gradient_penalty"] = gradient_penalty(between, judged)
+            weight = p.gradient_penalty * p.gradient_penalty_every
+            total = total + weight * losses["gradient_penalty"]
+        if p.roth_gamma:
+            losses["roth"] = roth(seen_real, seen_fake, of_real, of_fake)
+            total = total + p.roth_gamma / 2 * losses["roth"]
+        if p.consistency:
+            again = self.discriminator(diff_augment(changed, numbers, f"again/{k}"), label)
+            losses["consistency"] = consistency(of_real, again)
+            total = total + p.consistency * losses["consistency"]
+        if redrawn is not None:
+            small = functional.interpolate(changed.detach(), redrawn.shape[2:], mode="area")
+            losses["reconstruction"] = l1(redrawn, small)
+            total = total + p.reconstruction * losses["reconstruction"]
+        if self.run.augment == "ada":
+            now = adapted(self.strength, of_real, len(real), self.run.ada_images)
+            self.strength.copy_(now)
+        return total, float((of_real > of_fake).float().mean())
+
+    def _generator(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        label: Tensor | None,
+        numbers: Numbers,
+        losses: dict[str, Tensor],
+    ) -> None:
+        """Note what the generator pays; the discriminator is held still for it."""
+        freeze([self.discriminator], True)
+        of_fake = self.discriminator(self._augment(fake, numbers, "generator"), label)
+        of_real = of_fake
+        if self.pay.generator_sees_real:
+            with torch.no_grad():
+                of_real = self.discriminator(self._augment(real, numbers, "generator/real"), label)
+        losses["gan"] = self.pay.generator(Judged(of_real, of_fake))
+        freeze([self.discriminator], False)
+
+    def _judge(self, images: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return logits, and the images as they are redrawn from a layer where a decoder is."""
+        if self.decoder is None:
+            return self.discriminator(images, label), None
+        logits, seen = self.discriminator.named(images, [SEEN], label)
+        return logits, self.decoder(seen)
+
+    def _noise(self, numbers: Numbers, name: str, count: int) -> Tensor:
+        size = self.run.network.z_size
+        if self.run.network.z == "uniform":
+            return 2 * numbers.uniform(name, count, size) - 1
+        return numbers.normal(name, count, size)
+
+    def _fake(self, numbers: Numbers, name: str, count: int, label: Tensor | None) -> Tensor:
+        out: Tensor = self.generator(self._noise(numbers, name, count), label)
+        return out
+
+    def _labels(self, batch: Batch, numbers: Numbers | None = None) -> Tensor | None:
+        """Return the batch's classes; where it tells none, any, if chance is there."""
+        count, labels = self.run.classes, batch.labels.get("a")
+        if not count:
+            return None
+        if labels is None and numbers is not None:
+            return (numbers.uniform("classes", len(batch.images["a"])) * count).long()
+        if labels is None or int(labels.max()) >= count:
+            said = "none" if labels is None else str(int(labels.max()))
+            raise DataError(
+                f"the label has class {said}, the run says {count} classes",
+                where="train.*.classes in params.yaml",
+                fix="count what the column `label` of data/manifest.csv holds, and write that",
+            )
+        return labels
 
     def _augment(self, images: Tensor, numbers: Numbers, name: str) -> Tensor:
-        if self.run.augment == "none":
-            return images
-        return diff_augment(images, numbers, name)
+        match self.run.augment:
+            case "none":
+                return images
+            case "diffaugment":
+                return diff_augment(images, numbers, name)
+            case "ada":
+                return adaptive_augment(images, numbers, name, self.strength)
 
 
-def diff_augment(images: Tensor, numbers: Numbers, name: str) -> Tensor:
-    """Change brightness, saturation and contrast and shift by up to 1/8, differentiably.
+def _read(name: str, text: str, frame: Frame, gives: tuple[int, ...] | None) -> Blueprint:
+    try:
+        found = blueprint(text, frame)
+    except DslError as error:
+        raise ValueError(f"network.{name}: {error}") from None
+    if gives is not None and found.shape != gives:
+        last = found.nodes[-1]
+        raise ValueError(
+            f"network.{name}: line {last.place.line}: the last layer, {last.kind}, gives "
+            f"{found.shape}; it is to give {gives}"
+        )
+    return found
 
-    Zhao et al. 2020, section 3 and its policy "color,translation"; the same kind of change for
-    real and fake images, drawn for each image.
 
-    Args:
-        images: (N, 3, H, W) in [-1, 1]; what comes out may lie a little outside.
-    """
-    count, _, height, width = images.shape
-    light, strong, flat = numbers.uniform(f"{name}/colour", 3, count, 1, 1, 1)
-    x = images + (light - 0.5)
-    gray = x.mean(1, keepdim=True)
-    x = (x - gray) * (2 * strong) + gray
-    mean = x.mean((1, 2, 3), keepdim=True)
-    x = (x - mean) * (flat + 0.5) + mean
-    reach = max(1, height // 8)
-    moves = (numbers.uniform(f"{name}/move", 2, count) * (2 * reach + 1)).long().tolist()
-    padded = functional.pad(x, (reach, reach, reach, reach))
-    return torch.stack(
-        [
-            padded[n, :, y : y + height, z : z + width]
-            for n, (y, z) in enumerate(zip(*moves, strict=True))
-        ]
-    )
+def _seen(plan: Blueprint) -> tuple[int, ...]:
+    try:
+        return plan.shape_of(SEEN)
+    except DslError as error:
+        raise ValueError(f"network.discriminator, for loss.reconstruction: {error}") from None
 
 
 VARIANT = VariantSpec(task="generate", run=HyperGANRun, build=HyperGAN)

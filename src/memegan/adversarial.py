@@ -1,0 +1,313 @@
+"""What both sides of a GAN pay: pure functions of the logits of a batch, each from its paper."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from memegan.losses import (
+    hinge_fake,
+    hinge_real,
+    logistic_fake,
+    logistic_real,
+    lower_logits,
+    lsgan_fake,
+    lsgan_real,
+    raise_logits,
+)
+
+Pull = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the discriminator said of as many real as fake images.
+
+    Attributes:
+        real, fake: (N, K) raw logits; K is 1 but for `realness`.
+        distance: (N,) mean absolute difference of the n-th real and the n-th fake image, >= 0.
+    """
+
+    real: Tensor
+    fake: Tensor
+    distance: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """A loss by name: what the discriminator pays, and what the generator pays; both scalars."""
+
+    discriminator: Callable[[Judged], Tensor]
+    generator: Callable[[Judged], Tensor]
+    logits: int = 1  # how many the discriminator gives for an image
+    generator_sees_real: bool = True
+
+
+def separate(real: Pull, fake: Pull, generator: Pull) -> Adversarial:
+    """Judge real and fake images each by themselves."""
+    return Adversarial(lambda j: real(j.real) + fake(j.fake), lambda j: generator(j.fake), 1, False)
+
+
+def paired(real: Pull) -> Adversarial:
+    """Judge each real image against a fake one (RSGAN: Jolicoeur-Martineau 2019, eq. 5-6).
+
+    With the logistic loss it is R3GAN's (Huang et al. 2024, eq. 2).
+
+    Args:
+        real: what a real image alone would cost; a fake one costs the same of -logits.
+    """
+    return Adversarial(lambda j: real(j.real - j.fake), lambda j: real(j.fake - j.real))
+
+
+def average(real: Pull) -> Adversarial:
+    """Judge each image against the mean of the other side (Jolicoeur-Martineau 2019, eq. 9-10)."""
+
+    def pay(up: Tensor, down: Tensor) -> Tensor:
+        return real(up - down.mean()) + real(up.mean() - down)
+
+    return Adversarial(lambda j: pay(j.real, j.fake), lambda j: pay(j.fake, j.real))
+
+
+def smoothed(share: float) -> Pull:
+    """Cross-entropy of real images with the label 1 - share (Salimans et al. 2016, section 3.4)."""
+    return lambda logits: logistic_real(logits) + share * logits.mean()
+
+
+def wasserstein_kl() -> Adversarial:
+    """Wasserstein with fakes weighed by exp(logits) (KL-WGAN: Song and Ermon 2020, eq. 9).
+
+    The discriminator's side is -E_real[T] + log E_fake[exp T] (Donsker and Varadhan): its gradient
+    is that of the weighed mean with the weights held, and its least value is -KL(real, fake).
+    """
+
+    def generator(j: Judged) -> Tensor:
+        weights = torch.softmax(j.fake.detach(), 0)  # sum 1: n times the ratio of the paper
+        return -(weights * j.fake).sum()
+
+    def discriminator(j: Judged) -> Tensor:
+        return torch.logsumexp(j.fake, 0).mean() - math.log(len(j.fake)) - j.real.mean()
+
+    return Adversarial(discriminator, generator, 1, False)
+
+
+def softmax_gan() -> Adversarial:
+    """Share of a batch: real images are to have all, then all the same (Lin 2017, eq. 7-8)."""
+
+    def everything(j: Judged) -> Tensor:
+        return torch.logsumexp(torch.cat([j.real.flatten(), j.fake.flatten()]), 0)
+
+    def generator(j: Judged) -> Tensor:
+        return everything(j) - torch.cat([j.real.flatten(), j.fake.flatten()]).mean()
+
+    return Adversarial(lambda j: everything(j) - j.real.mean(), generator)
+
+
+def quadratic(strength: float) -> Adversarial:
+    """GAN-QP: a difference of logits costs its square over the distance (Su 2018, eq. 29)."""
+
+    def gap(j: Judged) -> Tensor:
+        return (j.real - j.fake).flatten(1).mean(1)
+
+    def discriminator(j: Judged) -> Tensor:
+        if j.distance is None:
+            raise ValueError("the loss qp needs the distance of the images")
+        far = j.distance.clamp_min(1e-8)
+        return (gap(j).square() / (2 * strength * far) - gap(j)).mean()
+
+    return Adversarial(discriminator, lambda j: gap(j).mean())
+
+
+def realness(outcomes: int) -> Adversarial:
+    """How real, as a distribution over outcomes (RealnessGAN: Xiangli et al. 2020, eq. 3 and 19).
+
+    The anchors of real and fake are normal curves around +1/2 and -1/2 of deviation 1/2, cut to
+    [-1, 1]; the paper's are histograms of draws.
+    """
+    at = torch.linspace(-1, 1, outcomes)
+    anchors = [torch.softmax(-2 * (at - mean).square(), 0) for mean in (0.5, -0.5)]
+
+    def far(anchor: Tensor, logits: Tensor) -> Tensor:
+        a = anchor.to(logits)
+        return (a * (a.log() - torch.log_softmax(logits, 1))).sum(1).mean()
+
+    real, fake = anchors
+    return Adversarial(
+        lambda j: far(real, j.real) + far(fake, j.fake),
+        lambda j: far(real, j.fake) - far(fake, j.fake),
+        outcomes,
+        False,
+    )
+
+
+# f-divergences (Nowozin et al. 2016, tables 2 and 6): T = activation(logits) estimates f'(p / q),
+# and E_real[T] - E_fake[conjugate(T)] is at most D_f(real, fake).
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """D_f by its generator f, what T may be, and the convex conjugate of f."""
+
+    f: Callable[[Tensor], Tensor]
+    activation: Callable[[Tensor], Tensor]
+    conjugate: Callable[[Tensor], Tensor]
+
+
+def f_gan(d: Divergence) -> Adversarial:
+    """Bound a divergence from below; the generator raises T of fakes (section 3.2)."""
+
+    def discriminator(j: Judged) -> Tensor:
+        return d.conjugate(d.activation(j.fake)).mean() - d.activation(j.real).mean()
+
+    return Adversarial(discriminator, lambda j: -d.activation(j.fake).mean(), 1, False)
+
+
+def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence]:
+    """Return the eleven divergences.
+
+    Args:
+        alpha: of `alpha`, neither 0 nor 1; 2 is half of Pearson's.
+        weight: pi of `js_weighted`, in (0, 1).
+    """
+    log2 = math.log(2)
+    return {
+        "kl": Divergence(lambda u: u * u.log(), _same, lambda t: (t - 1).exp()),
+        "reverse_kl": Divergence(
+            lambda u: -u.log(), lambda v: -(-v).exp(), lambda t: -1 - (-t).log()
+        ),
+        "js": Divergence(
+            lambda u: u * u.log() - (u + 1) * ((u + 1) / 2).log(),
+            lambda v: log2 - functional.softplus(-v),
+            lambda t: -(2 - t.exp()).log(),
+        ),
+        "js_weighted": _weighted(weight),
+        "gan": Divergence(
+            lambda u: u * u.log() - (u + 1) * (u + 1).log(),
+            lambda v: -functional.softplus(-v),
+            lambda t: -(-torch.expm1(t)).log(),
+        ),
+        "pearson": Divergence(lambda u: (u - 1) ** 2, _same, lambda t: t * t / 4 + t),
+        "neyman": Divergence(
+            lambda u: (1 - u) ** 2 / u, lambda v: 1 - (-v).exp(), lambda t: 2 - 2 * (1 - t).sqrt()
+        ),
+        "squared_hellinger": Divergence(
+            lambda u: (u.sqrt() - 1) ** 2, lambda v: 1 - (-v).exp(), lambda t: t / (1 - t)
+        ),
+        "jeffrey": Divergence(lambda u: (u - 1) * u.log(), _same, _jeffrey),
+        "alpha": _alpha(alpha),
+        "total_variation": Divergence(lambda u: (u - 1).abs() / 2, lambda v: v.tanh() / 2, _same),
+    }
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+def _weighted(p: float) -> Divergence:
+    def conjugate(t: Tensor) -> Tensor:
+        return (1 - p) * (math.log(1 - p) - (1 - p * (t / p).exp()).log())
+
+    return Divergence(
+        lambda u: p * u * u.log() - (1 - p + p * u) * (1 - p + p * u).log(),
+        lambda v: -p * math.log(p) - functional.softplus(-v),
+        conjugate,
+    )
+
+
+def _alpha(a: float) -> Divergence:
+    def conjugate(t: Tensor) -> Tensor:
+        return ((t * (a - 1) + 1).clamp_min(0) ** (a / (a - 1)) - 1) / a
+
+    def below(v: Tensor) -> Tensor:
+        return 1 / (1 - a) - functional.softplus(-v)
+
+    return Divergence(
+        lambda u: (u**a - 1 - a * (u - 1)) / (a * (a - 1)), below if a < 1 else _same, conjugate
+    )
+
+
+def _jeffrey(t: Tensor) -> Tensor:
+    """Conjugate of (u - 1) log u: W + 1/W + t - 2 with W = W(exp(1 - t)), Lambert's function."""
+    with torch.no_grad():
+        y = 1 - t  # w + log w = y
+        w = torch.where(y > 1, y, (y.clamp(max=1) - 0.3).exp()).clamp_min(1e-30)
+        for _ in range(8):  # Newton's steps on log w
+            w = w * ((y - w - w.log()) / (1 + w)).exp()
+    slope = (w / (1 + w)).detach()
+    root = w + slope * ((1 - t) - (1 - t).detach())  # dW/dy = W / (1 + W)
+    return root + 1 / root + t - 2
+
+
+BASES: dict[str, Pull] = {  # what a real image alone costs: names that may be made relativistic
+    "standard": logistic_real,
+    "logistic": logistic_real,
+    "least_squares": lsgan_real,
+    "hinge": hinge_real,
+    "wasserstein": raise_logits,
+}
+Name = Literal[
+    "standard",
+    "logistic",
+    "minimax",
+    "least_squares",
+    "hinge",
+    "wasserstein",
+    "wasserstein_kl",
+    "softmax",
+    "qp",
+    "realness",
+    "kl",
+    "reverse_kl",
+    "js",
+    "js_weighted",
+    "gan",
+    "pearson",
+    "neyman",
+    "squared_hellinger",
+    "jeffrey",
+    "alpha",
+    "total_variation",
+]
+NAMES: tuple[str, ...] = get_args(Name)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What some losses need besides their name."""
+
+    label_smoothing: float = 0.0  # of `standard`
+    alpha: float = 2.0
+    js_weight: float = 0.5
+    qp_strength: float = 10.0
+    outcomes: int = 10  # of `realness`
+
+
+def by_name(name: str, relativistic: str = "none", n: Numbers = Numbers()) -> Adversarial:
+    """Return a loss.
+
+    Args:
+        name: one of `NAMES`.
+        relativistic: none, paired or average; for a name of `BASES`.
+    """
+    if relativistic != "none":
+        return {"paired": paired, "average": average}[relativistic](BASES[name])
+    real = smoothed(n.label_smoothing) if n.label_smoothing else logistic_real
+    made: dict[str, Callable[[], Adversarial]] = {
+        "standard": partial(separate, real, logistic_fake, logistic_real),
+        "logistic": partial(separate, logistic_real, logistic_fake, logistic_real),
+        "minimax": partial(separate, logistic_real, logistic_fake, lambda x: -logistic_fake(x)),
+        "least_squares": partial(separate, lsgan_real, lsgan_fake, lsgan_real),
+        "hinge": partial(separate, hinge_real, hinge_fake, raise_logits),
+        "wasserstein": partial(separate, raise_logits, lower_logits, raise_logits),
+        "wasserstein_kl": wasserstein_kl,
+        "softmax": softmax_gan,
+        "qp": partial(quadratic, n.qp_strength),
+        "realness": partial(realness, n.outcomes),
+    }
+    if name in made:
+        return made[name]()
+    return f_gan(divergences(n.alpha, n.js_weight)[name])
