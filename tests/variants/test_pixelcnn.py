@@ -68,9 +68,15 @@ def bits_after_128_steps(images: Tensor, rate: float, filters: int = 8) -> float
         optimizers["pixelcnn"].param_groups[0]["lr"] = rate * (1 - step / 128)
         batch = Batch({"a": images[(2 * step) % len(images) :][:2]})
         variant.step(batch, optimizers, Numbers(run.seed, 2 * step))
-    bits = variant.measure(variant.eval().nets(), Batch({"a": images[-4:]}))["bits_per_dim"]
+    bits = bits_of(variant, Batch({"a": images[-4:]}))
     assert bits.shape == (4,)
     return float(bits.mean())
+
+
+def bits_of(variant: PixelCNNPlus, batch: Batch) -> Tensor:
+    measured = variant.measure(variant.eval().nets(), batch, Numbers(1, 0))["bits_per_dim"]
+    assert not measured.higher_is_better
+    return measured.values
 
 
 def test_noise_costs_8_bits_and_black_none_after_128_steps() -> None:
@@ -93,7 +99,7 @@ def test_a_step_reports_the_exact_bits_and_sets_the_weights_by_the_first_batch()
     assert variant.initialised
     other, _ = made({"network": {**TINY, "dropout": 0.0}})
     other.pixelcnn.initialise(batch.images["a"])
-    bits = other.measure(other.eval().nets(), batch)["bits_per_dim"]
+    bits = bits_of(other, batch)
     assert losses.keys() == {"bits_per_dim"}
     assert float(losses["bits_per_dim"].detach()) == pytest.approx(float(bits.mean()), rel=1e-5)
 
@@ -129,17 +135,23 @@ def test_classes_are_learnt_and_shown() -> None:
     assert not torch.equal(
         variant.show(nets, batch, numbers)["fake"], variant.show(nets, other, numbers)["fake"]
     )
-    bits, others = (variant.measure(nets, b)["bits_per_dim"] for b in (batch, other))
-    assert bool((bits != others).all())
+    assert bool((bits_of(variant, batch) != bits_of(variant, other)).all())
 
 
-def test_without_labels_any_class_is_shown_and_none_is_judged() -> None:
+def test_images_without_labels_are_judged_by_all_classes_and_shown_of_any() -> None:
     variant, run = made(CLASSES)
     batch = Batch(data(run).held_out.images)
     shown = variant.eval().show(variant.nets(), batch, Numbers(run.seed, 0))["fake"]
     assert shown.shape == batch.images["a"].shape
-    with pytest.raises(ParamsError, match="without labels"):
-        variant.measure(variant.nets(), batch)
+    labelled = [Batch(batch.images, {"a": torch.full((2,), c)}) for c in range(3)]
+    with torch.no_grad():  # so that the classes differ
+        for name, weight in variant.named_parameters():
+            weight.add_(float("label" in name) * torch.randn(weight.shape))
+    values = batch.images["a"][0].numel()
+    nats = torch.stack([-bits_of(variant, b) * values * math.log(2) for b in labelled]).double()
+    wanted = -torch.log(torch.exp(nats - nats.max(0).values).mean(0)) - nats.max(0).values
+    assert float(nats.std(0).min()) > 0.1
+    assert torch.allclose(bits_of(variant, batch).double(), wanted / values / math.log(2))
 
 
 def test_more_classes_than_the_run_says_are_refused() -> None:

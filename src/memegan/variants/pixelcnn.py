@@ -1,5 +1,6 @@
 """PixelCNN++ (Salimans et al. 2017): exact likelihood, samples, and completion of pictures."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -15,7 +16,7 @@ from memegan.networks.pixelcnn import PixelCNN, Shape
 from memegan.networks.pixelcnn_sample import sample
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Plan, Schedule, Variant, VariantSpec, adam, descend
+from memegan.variants.base import Measured, Plan, Schedule, Variant, VariantSpec, adam, descend
 
 _AT_ONCE = 32  # pictures that are sampled or judged together: the memory that it takes
 
@@ -111,22 +112,34 @@ class PixelCNNPlus(Variant):
         return {"a": batch.images["a"], "completed": self._drawn(nets, batch, numbers, rows)}
 
     @torch.no_grad()
-    def measure(self, nets: Mapping[str, nn.Module], batch: Batch) -> dict[str, Tensor]:
-        """Return the exact `bits_per_dim` of each image, (N,)."""
-        images, net = batch.images["a"], _net(nets)
-        labels = self._labels(batch)
-        parts = [slice(n, n + _AT_ONCE) for n in range(0, len(images), _AT_ONCE)]
-        bits = [
-            bits_per_dim(net.log_likelihood(images[p], None if labels is None else labels[p]))
-            for p in parts
-        ]
-        return {"bits_per_dim": torch.cat(bits)}
+    def measure(
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
+    ) -> dict[str, Measured]:
+        """Return the exact `bits_per_dim` of each image.
+
+        A net with classes judges images that tell none by all classes, each as likely.
+        """
+        images, net, labels = batch.images["a"], _net(nets), self._labels(batch)
+        bits = []
+        for n in range(0, len(images), _AT_ONCE):
+            some = images[n : n + _AT_ONCE]
+            if labels is not None or not self.run.classes:
+                given = None if labels is None else labels[n : n + _AT_ONCE]
+                bits.append(bits_per_dim(net.log_likelihood(some, given)))
+                continue
+            every = [labels_of(some, c) for c in range(self.run.classes)]
+            nats = torch.stack([net.log_likelihood(some, c).sum((1, 2)) for c in every])
+            both = torch.logsumexp(nats, 0) - math.log(self.run.classes)
+            bits.append(-both / some[0].numel() / math.log(2))
+        return {"bits_per_dim": Measured(torch.cat(bits), higher_is_better=False)}
 
     def _drawn(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers, given_rows: int
     ) -> Tensor:
         images, net = batch.images["a"], _net(nets)
-        labels = self._labels(batch, numbers)
+        labels = self._labels(batch)
+        if self.run.classes and labels is None:
+            labels = (numbers.uniform("classes", len(images)) * self.run.classes).long()
         height, width = images.shape[2:]
         made = []
         for n in range(0, len(images), _AT_ONCE):
@@ -137,26 +150,23 @@ class PixelCNNPlus(Variant):
             made.append(sample(net, uniform, some, given, given_rows))
         return torch.cat(made)
 
-    def _labels(self, batch: Batch, numbers: Numbers | None = None) -> Tensor | None:
-        """Return the batch's classes; where it tells none, any, if chance is there."""
-        count, labels = self.run.classes, batch.labels.get("a")
-        if not count:
+    def _labels(self, batch: Batch) -> Tensor | None:
+        """Return the batch's classes, where the run has them and the batch tells them."""
+        labels = batch.labels.get("a")
+        if not self.run.classes or labels is None:
             return None
-        if labels is None:
-            if numbers is None:
-                raise ParamsError(
-                    "a net with classes cannot judge images without labels",
-                    where="pixelcnn",
-                    fix="give the labels of the run's column `label`",
-                )
-            return (numbers.uniform("classes", len(batch.images["a"])) * count).long()
-        if int(labels.max()) >= count:
+        if int(labels.max()) >= self.run.classes:
             raise ParamsError(
-                f"the label has class {int(labels.max())}, the run says {count} classes",
+                f"the label has class {int(labels.max())}, the run says {self.run.classes} classes",
                 where="train.*.classes in params.yaml",
                 fix="write how many values the column has",
             )
         return labels
+
+
+def labels_of(images: Tensor, label: int) -> Tensor:
+    """Return one class for all images, (N,)."""
+    return torch.full((len(images),), label, device=images.device)
 
 
 def _net(nets: Mapping[str, nn.Module]) -> PixelCNN:
