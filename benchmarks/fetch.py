@@ -150,13 +150,15 @@ class Fetches:
 
     @contextmanager
     def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
-        """Give what makes one pair; who begins changes from pair to pair."""
-        environment()
+        """Give what makes one pair; each side has run once, who begins changes from pair to pair."""
+        sides = [("ours", ours), ("reference", img2dataset)]
         with hosting(URLS) as port:
+            for name, side in sides:
+                with TemporaryDirectory() as folder:
+                    side(f"{name}-first", port, Path(folder))
 
             def pair(number: int) -> Sample:
                 sample: Sample = {}
-                sides = [("ours", ours), ("reference", img2dataset)]
                 for name, side in sides[:: 1 - number % 2 * 2]:
                     with TemporaryDirectory() as folder:
                         took, right = side(f"{name}{number}", port, Path(folder))
