@@ -80,5 +80,7 @@ def test_text_that_cannot_be_read_is_a_warning_with_the_size_that_keeps_it() -> 
     assert "`resize.size_px: 128`" in told
     readable = [replace(one, text_px=8.0, needs_px=64) for one in texts]
     assert "Warning" not in card(made, P, 0, [], [], (), readable)
+    many = [replace(row, id=f"m{n}", domain="meme") for n, row in enumerate(10 * rows())]
+    assert "Warning" not in card([*made, *many], P, 0, [], [], (), texts)
     assert "## Text" not in card(made, P, 0, [], [], (), texts[3:])
     assert READABLE_PX == text.READABLE_PX

@@ -178,7 +178,7 @@ def _measure(made: Selection, rows: Sequence[KeptRow], looks: np.ndarray) -> Non
     shown: Mapping[str, list[KeptRow]] = {
         f"{kind} {name}": _typical([rows[i] for i in inside], looks[inside])
         for (kind, name), inside in sorted(groups.items())
-        if kind != "domain"
+        if kind == "community" or (kind == "selected" and made.left)
     }
     made.groups = {**shown, **made.groups}
 

@@ -13,6 +13,7 @@ from memegan.tables import columns
 
 READABLE_PX = 8  # height of a letter, as in images/text.py
 _TEXT_SHARE = 0.01  # of a picture: less is often a pattern that only looks like letters
+_MANY = 0.1  # of a domain's pictures: fewer are no reason for another size
 _KEPT = 0.9  # share of the captions that the advised size keeps
 
 
@@ -117,7 +118,7 @@ def _readable(rows: Sequence[Row], texts: Iterable[TextRow]) -> list[str]:
         needs = sorted(text.needs_px for text in inside)[math.ceil(_KEPT * len(inside)) - 1]
         middle = sorted(text.text_px for text in inside)[len(inside) // 2]
         lines.append((name, len(inside), low, f"{middle:.1f}", needs))
-        if low:
+        if low >= _MANY * sum(row.domain == name for row in rows):
             warnings.append(
                 f"\nWarning: in {low} of {len(inside)} pictures with text in domain "
                 f"'{_cell(name)}' letters are lower than {READABLE_PX} px: they cannot be read, "
