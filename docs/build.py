@@ -7,8 +7,8 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from importlib import import_module
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 

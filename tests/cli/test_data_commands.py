@@ -320,7 +320,7 @@ def test_folders_without_a_picture_are_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("frames", "a.mp4", "--every-s", "0"), "--every-s 0.0: input should be greater than 0"),
+        (("frames", "a.mp4", "--every-s", "0"), "--every-s 0: input should be greater than 0"),
         (("resize", "photos", "--size-px", "4"), "--size-px 4: input should be greater"),
         (("dedup", "photos", "--min-size-px", "0"), "--min-size-px 0: input should be greater"),
     ],

@@ -40,6 +40,7 @@ def clip(
     times_ms: Sequence[int] = (),
     codec: str = "libx264",
     options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
 ) -> Path:
     """Encode pictures, shown at `times_ms` or at the constant rate; return the path."""
     pictures = list(pictures)
@@ -49,7 +50,7 @@ def clip(
         stream = container.add_stream(codec, rate=FPS)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stream.options = dict(H264 if codec == "libx264" else {}, **(options or {}))
         stream.codec_context.time_base = base
         for number, pixels in enumerate(pictures):

@@ -26,13 +26,27 @@ def frames(
     sample: Annotated[
         Literal["every_s", "fps", "per_shot", "keyframes"], typer.Option(help="which frames")
     ] = "every_s",
-    every_s: Annotated[float | None, typer.Option(help="seconds between frames")] = None,
-    fps: Annotated[float | None, typer.Option(help="frames a second, with --sample fps")] = None,
+    every_s: Annotated[
+        str | None, typer.Option(help="seconds between frames, for example 0.5 or 1/3")
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option(help="frames a second, with --sample fps: 2 or 24000/1001")
+    ] = None,
     per_shot: Annotated[
         int | None, typer.Option(help="frames a shot, with --sample per_shot")
     ] = None,
     min_sharpness: Annotated[
         float | None, typer.Option(help="variance of the Laplacian; duller frames are left out")
+    ] = None,
+    max_text: Annotated[
+        float | None, typer.Option(help="share of text; credits have 0.08 and more")
+    ] = None,
+    drop_fades: Annotated[
+        bool, typer.Option("--drop-fades", help="leave out what lies in fades and dissolves")
+    ] = False,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(help="hide a logo or subtitles: left,top,right,bottom as shares, 0 to 1"),
     ] = None,
     keep_bars: Annotated[bool, typer.Option("--keep-bars", help="leave black bars on")] = False,
     domain: Annotated[str | None, typer.Option(help="what the videos show, for the tables")] = None,
@@ -43,7 +57,8 @@ def frames(
 ) -> None:
     """Take frames out of videos by presentation time: frames.csv, shots.csv, videos.csv, packs.
 
-    A frame that is black, white, or repeats the last one is a row with its reason.
+    A frame that is black, white, or repeats the last one is a row with its reason; so is one that
+    is blurred, in a fade or full of text, where you ask for it.
 
     Example: memegan frames episode.mp4 --out episode --sample per_shot --images
     """
@@ -54,6 +69,9 @@ def frames(
         fps=fps,
         per_shot=per_shot,
         min_sharpness=min_sharpness,
+        max_text=max_text,
+        keep_fades=not drop_fades,
+        masks=[_mask(one) for one in mask or ()],
         crop_bars=not keep_bars,
     )
     found = list(_videos(videos))
@@ -70,6 +88,17 @@ def frames(
     damaged = sum(row.status != "ok" for row in about.values())
     counts = {"frames kept": kept, "dropped": len(rows) - kept, "videos": len(about)}
     tell(counts | {"damaged": damaged}, out, as_json)
+
+
+def _mask(text: str) -> dict[str, str]:
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise ParamsError(
+            f"'{text}' is no rectangle",
+            where="--mask",
+            fix="say left,top,right,bottom as shares, for example 0.8,0,1,0.15",
+        )
+    return dict(zip(("left", "top", "right", "bottom"), parts, strict=True))
 
 
 def _videos(paths: Sequence[Path]) -> Iterator[Video]:

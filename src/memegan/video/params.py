@@ -1,8 +1,9 @@
 """The `frames` section."""
 
-from typing import Literal
+from fractions import Fraction
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from memegan.params import Section
 
@@ -17,12 +18,40 @@ class VideoInput(Section):
     credit: str = ""
 
 
+class Mask(Section):
+    """A rectangle that is no picture: in shares of width and height, of the picture as shown."""
+
+    left: float = Field(ge=0, lt=1)
+    top: float = Field(ge=0, lt=1)
+    right: float = Field(gt=0, le=1)
+    bottom: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_area(self) -> "Mask":
+        if self.left >= self.right or self.top >= self.bottom:
+            raise ValueError("a mask needs left < right and top < bottom")
+        return self
+
+
+def _exact(value: object) -> object:
+    """Read 0.1 as 1/10, not as the binary number beside it; a text may be 24000/1001."""
+    if not isinstance(value, float | str):
+        return value
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("input should be a number or a fraction as 24000/1001") from None
+
+
+Exact = Annotated[Fraction, BeforeValidator(_exact)]
+
+
 class FramesParams(Section):
     """Which frames of a video become pictures."""
 
     sample: Literal["every_s", "fps", "per_shot", "keyframes"] = "every_s"
-    every_s: float = Field(default=1.0, gt=0, description="seconds between frames, for every_s")
-    fps: float = Field(default=1.0, gt=0, description="frames a second, for fps")
+    every_s: Exact = Field(default=Fraction(1), gt=0, description="seconds between, for every_s")
+    fps: Exact = Field(default=Fraction(1), gt=0, description="a second, for fps: 2, 24000/1001")
     per_shot: int = Field(default=1, ge=1, description="frames a shot, evenly spread, for per_shot")
     cut_luma: float = Field(default=10.0, gt=0, description="mean change that may be a cut, 0..255")
     same_scene: float = Field(default=0.75, gt=0, le=1, description="likeness that is no cut, 0..1")
@@ -31,5 +60,8 @@ class FramesParams(Section):
     black_luma: float = Field(default=24.0, ge=0, description="brighter pixels make a frame")
     white_luma: float = Field(default=231.0, le=255, description="darker pixels make a frame")
     min_sharpness: float = Field(default=0.0, ge=0, description="variance of the Laplacian; 0: any")
+    keep_fades: bool = Field(default=True, description="frames within fades and dissolves go on")
+    max_text: float = Field(default=1.0, ge=0, le=1, description="share of text; 0.08: no credits")
+    masks: tuple[Mask, ...] = Field(default=(), description="logos, subtitles: filled from around")
     crop_bars: bool = Field(default=True, description="cut letterbox bars off")
     inputs: tuple[VideoInput, ...] = ()

@@ -9,8 +9,10 @@ from typing import BinaryIO
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
 from memegan.media import sniff
+from memegan.video.masks import filled
 
 THUMB = (64, 36)  # width and height of the planes that shots and repeats are told by
 _ROWS = (180, 72, 72)  # that are read of Y, U and V at most
@@ -39,12 +41,23 @@ class Frame:
             for p in raw.planes[:3]
         ]
 
-    def rgb(self, box: Box | None = None) -> np.ndarray:
-        """Return (H, W, 3) uint8: the part in `box`, turned by the container's display matrix."""
+    @property
+    def turns(self) -> int:
+        """How often the coded picture is turned by 90 degrees, against the clock, to be shown."""
+        return round(self.raw.rotation / 90) % 4
+
+    def rgb(self, box: Box | None = None, hidden: np.ndarray | None = None) -> np.ndarray:
+        """Return (H, W, 3) uint8: the part in `box`, turned by the container's display matrix.
+
+        Args:
+            hidden: (H, W) bool of the coded picture: what is filled in from around it.
+        """
         pixels = self.raw.to_ndarray(format="rgb24")
+        if hidden is not None:
+            pixels = filled(pixels, hidden)
         if box is not None:
             pixels = pixels[box[0] : box[1], box[2] : box[3]]
-        return np.ascontiguousarray(np.rot90(pixels, _quarter_turns(self.raw)))
+        return np.ascontiguousarray(np.rot90(pixels, self.turns))
 
 
 @dataclass
@@ -91,7 +104,9 @@ def _whole(plane: np.ndarray, rows: int) -> np.ndarray:
 def read(
     file: BinaryIO, reading: Reading, options: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Frame]:
-    """Yield the frames of video stream 0 in the order of their times; fill `reading` on the way.
+    """Yield the frames of the first video stream by their times; fill `reading` on the way.
+
+    A cover, a picture attached to a song or a film, is no video stream.
 
     A file that cannot be read to its end is told in `reading`, never raised: `empty`,
     `not_a_video`, `no_video_stream`, `damaged` or `cut_tail` (everything ends before the duration
@@ -112,9 +127,9 @@ def read(
         reason = "damaged" if sniff(start) else "not_a_video"
         return reading.fail(reason, f"cannot be opened: {_words(error)}")
     with container:
-        if not container.streams.video:
+        if (stream := _pictures(container)) is None:
             return reading.fail("no_video_stream", f"{len(container.streams)} other streams")
-        yield from _Reader(container, reading, options).frames()
+        yield from _Reader(container, stream, reading, options).frames()
         if reading.frames == 0:
             reading.fail("damaged", "no frame could be decoded")
 
@@ -123,10 +138,13 @@ class _Reader:
     """One open container: what it declares, and how far its packets really go."""
 
     def __init__(
-        self, container: av.container.InputContainer, reading: Reading, options: Mapping[str, str]
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        reading: Reading,
+        options: Mapping[str, str],
     ) -> None:
-        self.container, self.reading = container, reading
-        self.stream = stream = container.streams.video[0]
+        self.container, self.stream, self.reading = container, stream, reading
         stream.thread_type = "AUTO"
         stream.codec_context.options = dict(options)
         self.base = stream.time_base or Fraction(1, 1)
@@ -150,8 +168,9 @@ class _Reader:
                 continue
             start, last = raw.pts if start is None else start, raw.pts
             time = (raw.pts - start) * self.base
-            self._note(raw, time)
-            yield Frame(raw.pts, time, bool(raw.key_frame), raw)
+            frame = Frame(raw.pts, time, bool(raw.key_frame), raw)
+            self._note(frame)
+            yield frame
         if self.reading.frames:
             self._judge_tail(time)
 
@@ -171,15 +190,15 @@ class _Reader:
                 continue
             yield from (f for f in frames if isinstance(f, av.VideoFrame))
 
-    def _note(self, raw: av.VideoFrame, time: Fraction) -> None:
+    def _note(self, frame: Frame) -> None:
         if self.reading.frames == 0:
-            size = (raw.width, raw.height)
-            turned = _quarter_turns(raw) % 2
-            self.reading.width_px, self.reading.height_px = size[::-1] if turned else size
+            size = (frame.raw.width, frame.raw.height)
+            shown = size[::-1] if frame.turns % 2 else size
+            self.reading.width_px, self.reading.height_px = shown
         self.reading.frames += 1
-        self.reading.last_s = round(float(time), 6)
-        if raw.is_corrupt:
-            self.reading.fail("damaged", f"a frame at {float(time):.3f} s")
+        self.reading.last_s = round(float(frame.time), 6)
+        if frame.raw.is_corrupt:
+            self.reading.fail("damaged", f"a frame at {float(frame.time):.3f} s")
 
     def _judge_tail(self, last: Fraction) -> None:
         """Tell a cut tail: a sound track may be longer than its picture, so it counts as well."""
@@ -191,9 +210,10 @@ class _Reader:
             self.reading.fail("cut_tail", told)
 
 
-def _quarter_turns(raw: av.VideoFrame) -> int:
-    """Return how often to turn the coded picture by 90 degrees, against the clock."""
-    return round(raw.rotation / 90) % 4
+def _pictures(container: av.container.InputContainer) -> av.VideoStream | None:
+    """Return the first video stream that is no cover, or None."""
+    covers = Disposition.attached_pic
+    return next((s for s in container.streams.video if not s.disposition & covers), None)
 
 
 def _words(error: Exception) -> str:
