@@ -187,6 +187,19 @@ def test_a_large_jpeg_read_at_a_smaller_scale_gives_nearly_the_same(tmp_path: Pa
     assert np.abs(pixels(row).astype(int) - whole).mean() < 1
 
 
+@pytest.mark.parametrize("how", FITS)
+def test_a_jpeg_of_known_size_is_read_at_twice_its_stored_scale_or_more(
+    how: str, tmp_path: Path
+) -> None:
+    data = encoded(drawn(5, 960, 320), "JPEG", quality=95)
+    with Image.open(BytesIO(data)) as image:
+        whole = fit(np.asarray(image), params(fit=how))
+    found, read = album({"a": data})
+    row = replace(found[0].row, width_px=960, height_px=320, template="a")
+    (made,) = write_images([row], read, params(fit=how), tmp_path / "packs", 1)
+    assert np.abs(pixels(made).astype(int) - whole).mean() < 1.5
+
+
 @pytest.mark.parametrize("kind", ["png", "webp"])
 def test_nothing_is_lost_and_no_note_is_kept_in_a_stored_file(kind: str) -> None:
     picture = drawn(3, 40, 30)
