@@ -1,7 +1,8 @@
-"""Trainings that are killed (kill -9) at a random moment and run again: are their bits the same?
+"""Trainings and scrapes killed (kill -9) at a random moment and run again: is the end the same?
 
-A trial begins afresh, is killed once, goes on by the same call, and is compared with a training
-that nobody stopped: its state, model, samples, curve and metrics, byte for byte.
+A trial begins afresh, is killed once, goes on by the same call, and is compared with one that
+nobody stopped, byte for byte: of a training its state, model, samples, curve and metrics, of a
+scrape its tables and packs, and how many urls were asked for twice.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from random import Random
 import torch
 
 from benchmarks._project import make_data, project
+from benchmarks._scrape_faults import URLS, scrape_trial
 from memegan.cli.bench import Sample, Trials
 from memegan.training.run import train_run
 from memegan.variants.base import adam
@@ -28,8 +30,13 @@ EVERY = {f"train.{run}.checkpoint_every_images": 8 for run in ("cyclegan", "hype
 OURS = ("models", "samples", "plots/train", "metrics/train")
 
 
+def trial(run: str) -> AbstractContextManager[Callable[[int], Sample]]:
+    """Give what kills a training, or the scrape, and tells how it ended."""
+    return scrape_trial() if run == "scrape" else training_trial(run)
+
+
 @contextmanager
-def trial(run: str) -> Iterator[Callable[[int], Sample]]:
+def training_trial(run: str) -> Iterator[Callable[[int], Sample]]:
     """Give what kills a training of the tiny recipe and tells how it ended."""
     torch.set_num_threads(1)  # else the processes forked below would wait for threads they lack
     adam([torch.nn.Linear(1, 1)], 0.1, (0.5, 0.9))  # loads the rest of torch, once for all
@@ -93,7 +100,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 BENCH = Trials(
     trial,
-    cases={"cyclegan": {"run": "cyclegan"}, "hypergan": {"run": "hypergan"}},
-    params={"recipe": "tiny", **EVERY},
-    target="all same bits",
+    cases={run: {"run": run} for run in ("scrape", "cyclegan", "hypergan")},
+    params={"recipe": "tiny", "urls": URLS, **EVERY},
+    target="all same bits, or files",
 )

@@ -150,7 +150,7 @@ class Fetches:
 
     @contextmanager
     def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
-        """Give what makes one pair; each side has run once, who begins changes from pair to pair."""
+        """Give what makes one pair; each side has run before, and they take turns in beginning."""
         sides = [("ours", ours), ("reference", img2dataset)]
         with hosting(URLS) as port:
             for name, side in sides:
