@@ -1,8 +1,12 @@
 """CycleGAN: one step is the paper's, the pool is Shrivastava's, the golden numbers hold."""
 
+import gc
 import hashlib
 import json
+import math
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,8 +25,8 @@ from memegan.networks.blocks import count_parameters
 from memegan.networks.vgg16 import VGG16Encoder
 from memegan.rng import Numbers
 from memegan.training.export import export, load_model
-from memegan.variants.base import Variant
-from memegan.variants.cyclegan import CycleGAN, CycleGANRun, GeneratorParams, from_pool
+from memegan.variants.base import GradientError, Variant, descend
+from memegan.variants.cyclegan import CycleGAN, CycleGANRun, GeneratorParams, Parts, from_pool
 
 SMALL = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}, "vgg16": {"width": 8}}
 
@@ -136,6 +140,73 @@ def test_the_losses_are_unweighted_and_the_papers() -> None:
     assert losses.keys() == {*wanted, "discriminator_a", "discriminator_b"}
 
 
+@pytest.mark.parametrize("gan_loss", ["lsgan", "wgan-gp"])
+def test_a_batch_in_parts_takes_the_same_steps(gan_loss: str) -> None:
+    changes: dict[str, object] = {"gan_loss": gan_loss, "pool_size": 3}
+    whole, run, batches = cyclegan(changes)
+    parted, _, _ = cyclegan({**changes, "parts": 2})
+    whole_adams, parted_adams = whole.optimizers(), parted.optimizers()
+    for n, batch in enumerate(batches):
+        losses = whole.step(batch, whole_adams, Numbers(run.seed, 2 * n))
+        again = parted.step(batch, parted_adams, Numbers(run.seed, 2 * n))
+        assert {k: float(v) for k, v in again.items()} == pytest.approx(
+            {k: float(v) for k, v in losses.items()}, abs=1e-6
+        )
+    for (name, p), q in zip(whole.named_parameters(), parted.parameters(), strict=True):
+        assert float((p.detach() - q.detach()).abs().max()) < 1e-6, name
+
+
+class Kept:
+    """A tensor that a graph keeps for its way back."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def test_of_a_batch_in_parts_one_graph_lives_at_a_time() -> None:
+    weight, kept = torch.tensor([0.0], requires_grad=True), weakref.WeakSet[Kept]()
+
+    def keep(tensor: Tensor) -> Kept:
+        box = Kept(tensor)
+        kept.add(box)
+        return box
+
+    parts = Parts(torch.optim.Adam([weight]), 2)
+    for factor in (1.0, 5.0):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda box: box.tensor):
+            total = (factor * weight).exp().sum()
+        assert len(kept) == 1
+        parts.add(total, {"said": total})
+        del total
+        gc.collect()
+        assert len(kept) == 0
+    loss = parts.loss()
+    torch.autograd.backward(loss)
+    assert (float(loss.detach()), float(parts.means()["said"])) == (1, 1)
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [3]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_part_whose_loss_or_gradient_is_not_finite_moves_nothing(bad: float) -> None:
+    weight = torch.tensor([0.0], requires_grad=True)
+    optimizer = torch.optim.Adam([weight])
+    for value in (weight * bad, weight.abs().sqrt()):  # the root is 0, its slope is none
+        parts = Parts(optimizer, 2)
+        parts.add(weight.sum(), {})
+        parts.add(value.sum(), {})
+        with suppress(GradientError):
+            descend(optimizer, parts.loss())
+        assert weight.tolist() == [0]
+    with pytest.raises(GradientError):
+        parts.loss()
+
+
+def test_a_batch_that_does_not_divide_into_its_parts_is_refused() -> None:
+    with pytest.raises(ValidationError, match="batch_size is a multiple of parts"):
+        made("resnet", {"batch_size": 3, "parts": 2})
+
+
 def test_the_penalty_is_of_the_slope_of_each_critic_between_real_and_fake() -> None:
     """Gulrajani et al. 2017, eq. 3, with the slope by finite differences."""
     changes: dict[str, object] = {"gan_loss": "wgan-gp", "pool_size": 0, "discriminator": "pixel"}
@@ -228,7 +299,7 @@ RESUMED: dict[str, Params] = {
             },
         }
     },
-    "wgan-gp": {"gan_loss": "wgan-gp", "discriminator": "patch78"},
+    "wgan-gp": {"gan_loss": "wgan-gp", "discriminator": "patch78", "parts": 2},
 }
 
 
