@@ -193,13 +193,12 @@ def timing(case: Case) -> Callable[[int], Sample]:
 
 
 def reading(polarity: str) -> Callable[[int], Sample]:
-    """Return what reads one caption, stored by ours, by a full decode and by nearest neighbour."""
+    """Return what reads one caption, stored by ours and by nearest neighbour."""
 
     def trial(number: int) -> Sample:
         one = meme(number, 608, 404, polarity)
         scores = {
             "ours": read(ours(one.jpeg, 608, 404), one),
-            "full_decode": read(reference(one.jpeg), one),
             "nearest": read(reference(one.jpeg, cv2.INTER_NEAREST), one),
         }
         gain = scores["ours"] - scores["nearest"]

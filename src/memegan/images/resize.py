@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -43,11 +44,9 @@ def fit(pixels: np.ndarray, p: ResizeParams) -> np.ndarray:
     inner = scale(pixels, wide, high, p.filter)
     if p.fit == "keep":
         return inner
-    out = np.empty((size, size, 3), np.uint8)
-    out[:] = p.pad
     top, left = (size - high) // 2, (size - wide) // 2
-    out[top : top + high, left : left + wide] = inner
-    return out
+    bars = (top, size - high - top, left, size - wide - left)
+    return np.asarray(cv2.copyMakeBorder(inner, *bars, cv2.BORDER_CONSTANT, value=p.pad))
 
 
 def short_side(width: int, height: int, p: ResizeParams) -> int:
