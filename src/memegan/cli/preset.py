@@ -12,6 +12,7 @@ import typer
 
 from memegan.errors import ParamsError
 from memegan.params import PARAMS_FILE, did_you_mean
+from memegan.presets.shrink import shrunk
 
 app = typer.Typer(help="Recipes for params.yaml: list them, show one, apply one.")
 DATA = "{data}"  # in a recipe: the folder of --data
@@ -34,15 +35,20 @@ def show(name: str) -> None:
 def apply(
     name: str,
     data: Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")] = None,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="the same stages in seconds, on generated pictures")
+    ] = False,
 ) -> None:
     """Write a recipe to params.yaml; a file that is no recipe is kept beside it.
 
-    Example: memegan preset apply tiny
+    Example: memegan preset apply horse2zebra --data ~/Downloads/horse2zebra
     """
     text = recipe(name)
-    if DATA in text:
+    if tiny:
+        text = shrunk(text)
+    elif DATA in text:
         text = text.replace(DATA, _folder(name, data))
-    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") not in recipes().values():
+    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") not in _known():
         before = _free_name()
         before.write_bytes(PARAMS_FILE.read_bytes())
         sys.stdout.write(f"the file before is kept as {before}\n")
@@ -58,6 +64,11 @@ def recipes() -> dict[str, str]:
         for f in sorted(files, key=lambda f: f.name)
         if f.name.endswith(".yaml")
     }
+
+
+def _known() -> set[str]:
+    """Return all that `apply` writes without a folder: it can be written again."""
+    return {text for whole in recipes().values() for text in (whole, shrunk(whole))}
 
 
 def recipe(name: str) -> str:
