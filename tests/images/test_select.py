@@ -14,10 +14,12 @@ from tests.images.test_text import meme
 from memegan.demo.memes import blobface
 from memegan.demo.world import draw, scene
 from memegan.errors import DataError, ParamsError
+from memegan.images.clusters import homogeneity
+from memegan.images.describe import describe
 from memegan.images.look import Read
 from memegan.images.params import SelectParams
 from memegan.images.select import Selection, select
-from memegan.images.sheet import page, write_selection
+from memegan.images.sheet import REFERENCES, page, write_selection
 from memegan.records import KeptRow, LeftRow, LikenessRow, SelectedRow
 from memegan.tables import mistakes, read_table
 
@@ -142,6 +144,18 @@ def test_the_page_needs_no_network_shows_every_group_and_keeps_names_harmless() 
     for name in ("cluster 0", "cluster 1", "community", "selected"):
         assert f"<h2>{name}" in text
     assert "by keep_clusters" in text
+
+
+def test_the_sets_to_compare_with_score_what_is_measured_now() -> None:
+    """Against the demo's worlds: a change of the descriptor must be measured again."""
+    sets = {
+        "drawn landscapes as photos": [draw(scene(n), "photo", 128) for n in range(24)],
+        "one cartoon face in many moods": [blobface(n, 128) for n in range(24)],
+    }
+    told = {name: score for name, _, score in REFERENCES}
+    for name, pictures in sets.items():
+        looks = np.array([describe(np.asarray(p.convert("RGB"))) for p in pictures])
+        assert homogeneity(looks) == pytest.approx(told[name], abs=0.04)
 
 
 @pytest.mark.parametrize(
