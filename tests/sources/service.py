@@ -50,6 +50,9 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer, self.asked = answer, list[Asked]()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: an engine may hang up on us."""
+
     @property
     def url(self) -> str:
         return f"http://localhost:{self.server_port}"

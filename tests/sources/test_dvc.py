@@ -53,6 +53,9 @@ def test_a_whole_scrape_brings_a_folder_of_a_repository_at_a_revision(repository
         ("other/cats/big/2.png", "ok"),
     ]
     assert [post.extra.get("sub_folder", "") for post in done.posts] == ["", "big"]
+    newest = source(**{**about, "rev": "v2"})
+    assert [post.id for post in newest.posts(no_network)] == ["1.png", "3.png", "big/2.png"]
+    assert not (source(**about).home / "files/3.png").exists()  # each revision has its place
 
 
 def test_a_url_may_be_an_archive_and_what_it_lost_upstream_stays() -> None:
@@ -90,9 +93,11 @@ def test_what_somebody_tidied_away_is_brought_again() -> None:
     cats = source(url="1.png")
     (post,) = cats.posts(no_network)
     next((cats.home / "files").iterdir()).unlink()
+    (cats.home / "part-of-a-killed-run").mkdir()
     file = cats.request(post.media[0].url).file
     assert file is not None
     assert file.read_bytes() == png(1)
+    assert sorted(path.name for path in cats.home.iterdir()) == ["archives", "files"]
 
 
 def test_what_cannot_be_brought_is_told_and_nothing_is_left() -> None:

@@ -100,6 +100,21 @@ def test_a_download_that_breaks_off_goes_on_unless_the_zip_changed(changes: bool
     assert len(posts) == (1 if changes else 3)
 
 
+@pytest.mark.parametrize("tag", ['"one"', ""])
+def test_a_part_that_cannot_go_on_is_begun_anew(tag: str) -> None:
+    def answer(asked: Asked) -> object:
+        known = {"ETag": tag} if tag else {}
+        return Reply(b"", 416) if "Range" in asked.headers else Reply(packed(1), 200, known)
+
+    with serving(answer) as web:
+        cats = source(api=web.url)
+        cats.home.mkdir(parents=True)
+        (cats.home / "download.part").write_bytes(packed(1, 2))
+        (cats.home / "download.etag").write_text(tag)
+        assert len(list(cats.posts(fetch))) == 1
+        assert len(web.asked) == (2 if tag else 1)
+
+
 @pytest.mark.parametrize(
     ("status", "mend"), [(401, TOKEN), (403, "accept the rules"), (404, "mend the name")]
 )

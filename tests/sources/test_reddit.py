@@ -1,6 +1,7 @@
 """Reddit on loopback: its API by praw, its feed, saved listings; all shapes that a post has."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ def test_a_refusal_names_the_ways_without_keys(
 def test_without_keys_the_variable_is_named() -> None:
     with pytest.raises(SourceError, match=f"no {CLIENT_SECRET}"):
         list(source("keys").posts(fetch))
+
+
+def test_without_praw_the_other_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "praw", None)
+    with pytest.raises(SourceError, match=r"praw is not installed[^!]*by: rss"):
+        list(source("keys").posts(no_network))
 
 
 ENTRY = """<entry><id>t3_{name}</id><title>{name}</title>

@@ -34,7 +34,11 @@ if "-J" in given and url in listing:
     print(json.dumps(listing[url]))
 elif "-o" in given and "gone" not in url:
     name = given[given.index("-o") + 1].replace("%(ext)s", "webm")
-    shutil.copy({str(CLIP)!r}, pathlib.Path(given[given.index("-P") + 1], name))
+    path = pathlib.Path(given[given.index("-P") + 1], name)
+    shutil.copy({str(CLIP)!r}, path)
+    if "broken" in url:
+        path.rename(f"{{path}}.part")
+        sys.exit("ERROR: [download] connection reset")
 else:
     sys.exit("ERROR: [site] Video unavailable")
 """)
@@ -67,20 +71,24 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function
 
 
 def test_a_whole_scrape_brings_each_video_once_and_tells_of_those_that_are_gone() -> None:
-    folder = program({f"{PAGE}1": video(1), f"{PAGE}gone": video(2, webpage_url=f"{PAGE}gone")})
+    odd = {f"{PAGE}{n}": video(2, id=n, webpage_url=f"{PAGE}{n}") for n in ("gone", "broken")}
+    good = {f"{PAGE}{n}": video(n) for n in (1, 3)}
+    folder = program({**good, **odd})
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     for _ in range(2):
-        done = scrape({**KNOWN, "urls": [f"{PAGE}1", f"{PAGE}gone"]}, PATH=path)
+        done = scrape({**KNOWN, "urls": [*good, *odd]}, PATH=path)
         assert done.code == 0, done.said
         assert [(row.url, row.reason, row.content_type) for row in done.fetches] == [
             (f"{PAGE}1", "", "video/webm"),
+            (f"{PAGE}3", "duplicate", "video/webm"),
             (f"{PAGE}gone", "gone", ""),
+            (f"{PAGE}broken", "gone", ""),
         ]
     assert "Video unavailable" in done.said
     brought = [given for given in called() if "-o" in given]
-    assert [given[-1] for given in brought] == [f"{PAGE}1", f"{PAGE}gone", f"{PAGE}gone"]
+    assert [given[-1] for given in brought] == [*good, *odd, *odd]
     assert all("res:720,proto:https" in given for given in brought)
-    assert len([given for given in called() if "-J" in given]) == 2  # listed once a snapshot
+    assert len([given for given in called() if "-J" in given]) == 4  # listed once a snapshot
 
 
 @pytest.mark.skipif(not shutil.which("yt-dlp"), reason="yt-dlp is optional")

@@ -126,16 +126,8 @@ class SourceParams(Section):
         raise NotImplementedError(self.kind)
 
     def posts(self, fetch: Fetcher) -> Iterator[Post]:
-        """Yield the listed posts of the date range, with the source's own columns.
-
-        Raises:
-            SourceError: as `listed`; also where an answer has another shape than its documents say.
-        """
-        try:
-            yield from self.chosen(self.listed(fetch))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # foreign data
-            fix = "look at its answer: the service or its export may have changed"
-            raise self.refusal(f"an answer is not as documented: {error!r}", fix) from error
+        """Yield the listed posts that are wanted, as `chosen` says."""
+        return self.chosen(self.listed(fetch))
 
     def preview(self, fetch: Fetcher) -> Iterator[Post]:
         """Yield posts as far as they are known without a download."""
@@ -146,11 +138,26 @@ class SourceParams(Section):
         return None
 
     def chosen(self, posts: Iterable[Post]) -> Iterator[Post]:
-        """Yield those of the date range (a post without a date is in none), with our columns."""
-        for post in posts:
-            day = post.posted_at[:10]
-            if self.since <= day <= (self.until or "9999") and (day or not self.until):
-                yield replace(post, extra={**post.extra, **self.columns})
+        """Yield those of the date range (a post without a date is in none), with our columns.
+
+        Raises:
+            SourceError: an answer has another shape than its documents say.
+        """
+        try:
+            yield from filter(None, map(self._chosen, posts))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # whatever foreign data can do to plain reading
+            fix = "look at its answer: the service or its export may have changed"
+            raise self.refusal(f"an answer is not as documented: {error!r}", fix) from error
+
+    def _chosen(self, post: Post) -> Post | None:
+        day = post.posted_at[:10]
+        if not self.since <= day <= (self.until or "9999") or (self.until and not day):
+            return None
+        if not all(isinstance(media.url, str) for media in post.media):
+            raise TypeError(f"a url of post {post.id} is no text")
+        extra = {name: str(value) for name, value in {**post.extra, **self.columns}.items()}
+        return replace(post, id=str(post.id), text=str(post.text or ""), extra=extra)
 
     def is_large(self, width_px: int, height_px: int) -> bool:
         """Tell whether a stated size is enough; 0 means that it is not stated."""

@@ -24,6 +24,10 @@ class DvcSource(BroughtParams):
     def origin(self) -> str:
         return "/".join(filter(None, (self.url.rstrip("/"), self.path.strip("/"))))
 
+    @property
+    def revision(self) -> str:
+        return self.rev
+
     def bring(self, target: Path, fetch: Fetcher | None) -> None:
         from dvc.repo import Repo  # a second to import
 

@@ -84,13 +84,17 @@ class KaggleSource(BroughtParams):
     def _download(self, session: requests.Session, part: Path) -> None:
         tag = part.with_suffix(".etag")
         headers = self._login()
-        have = part.stat().st_size if part.exists() and tag.exists() else 0
+        same = tag.read_text(encoding="utf-8") if tag.exists() else ""
+        have = part.stat().st_size if part.exists() and same else 0
         if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")}
+            headers |= {"Range": f"bytes={have}-", "If-Range": same}
         what = f"datasets/download/{self.dataset}"
         what = f"competitions/data/download-all/{self.competition}" if self.competition else what
         url = f"{self.api}/{what}{self._query()}"
         with session.get(url, headers=headers, stream=True, timeout=(10, 60)) as answer:
+            if answer.status_code == 416 and have:  # we have it all, or too much of it
+                part.unlink()
+                raise requests.ConnectionError("it starts anew")
             if answer.status_code not in (200, 206):
                 mend = _MEND.get(answer.status_code, "try again later")
                 raise self.refusal(f"Kaggle refuses: status {answer.status_code}", mend)

@@ -70,6 +70,7 @@ class VideoSource(SourceParams):
                 self.run(*_PROGRAM, *best, *to, "--", url)
             except SourceError as error:  # gone, private: its row says so, the others go on
                 log.warning("%s: %s", url, error)
+                return
             for file in Path(part).iterdir():
                 file.replace(folder / file.name)
 

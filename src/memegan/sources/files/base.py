@@ -1,6 +1,7 @@
 """Posts from files: folders, archives, and material that a program or download brings whole."""
 
 import hashlib
+import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -40,9 +41,15 @@ class BroughtParams(SourceParams):
         raise NotImplementedError(self.kind)
 
     @property
+    def revision(self) -> str:
+        """Which state of it is meant; "" for the newest. Each has a home of its own."""
+        return ""
+
+    @property
     def home(self) -> Path:
         """Where it is kept."""
-        digest = hashlib.sha256(f"{self.name} {self.origin}".encode()).hexdigest()[:16]
+        about = f"{self.name} {self.origin} {self.revision}"
+        digest = hashlib.sha256(about.encode()).hexdigest()[:16]
         return project_root() / ".memegan" / "brought" / f"{self.kind}-{digest}"
 
     def bring(self, target: Path, fetch: Fetcher | None) -> None:
@@ -83,6 +90,8 @@ class BroughtParams(SourceParams):
         """Bring it beside, then move it file by file: a kill loses nothing that was there."""
         for folder in ("files", "archives"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
+        for stale in self.home.glob("part-*"):  # of a killed process
+            shutil.rmtree(stale)
         with tempfile.TemporaryDirectory(dir=self.home, prefix="part-") as part:
             new = Path(part, "new")
             self.bring(new, fetch)
