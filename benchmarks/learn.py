@@ -1,0 +1,134 @@
+"""What presets of hypergan learn in five minutes of one core: 27 known modes at 32 px.
+
+The set has 3 shapes x 3 colours x 3 places, an exact classifier says which modes 2,700 samples of
+the averaged generator hit and how many it accepts: averages of two real pictures hit 25 modes, and
+10 % of them are accepted, so both are asked. A sample is one training from a seed; reached is 24
+modes hit and a quarter accepted.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from benchmarks import _modes
+from memegan.cli.bench import Case, Sample
+from memegan.dataset import Batch, Images
+from memegan.errors import Stopped
+from memegan.rng import Numbers
+from memegan.tracking.spool import MemoryTracker
+from memegan.training import checkpoint
+from memegan.training.checkpoint import Whole
+from memegan.training.ema import averages_of
+from memegan.training.loop import Data, train
+from memegan.training.stopping import Stop
+from memegan.variants.hypergan import VARIANT, HyperGANRun
+
+CPU_S = 300
+COUNT = 2700
+LEAST_MODES, LEAST_ACCEPTED = 24, 0.25
+COMMON: dict[str, object] = {
+    **{"variant": "hypergan", "section": "train.modes", "data": {"a": "modes"}, "threads": 1},
+    **{"crop_px": _modes.SIDE, "batch_size": 64, "flip": False, "total_images": 10**9},
+    **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
+    **{"schedule": {"kind": "constant"}, "ema_half_life_images": 5000, "max_skipped": 1000},
+}
+NETWORK: dict[str, dict[str, object]] = {
+    "dcgan": {"z_size": 64, "generator_width": 16, "discriminator_width": 16},
+    "sngan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
+    "r3gan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
+    "fastgan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
+}
+RUNS: dict[str, dict[str, object]] = {
+    "dcgan": {"trainer": {"learning_rate": 1e-3}},
+    "sngan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
+    "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
+    "fastgan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3}},
+}
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Trainings of a fixed time on one core, each judged by what it makes."""
+
+    cases: Mapping[str, Case]
+    params: Case = field(
+        default_factory=lambda: {"cpu_s": CPU_S, "runs": RUNS, "networks": NETWORK}
+    )
+    least: int = 3
+    target: str = f">= {LEAST_MODES} modes hit and >= {LEAST_ACCEPTED} accepted, in the median"
+
+    @contextmanager
+    def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
+        """Give what trains one preset from a seed."""
+        yield lambda seed: learnt(str(case["preset"]), seed)
+
+    def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
+        """Medians over the seeds, and how often the bar was reached."""
+        words = Counter(str(s["outcome"]) for s in samples)
+        names = ("modes", "modes_5", "accepted", "images")
+        middle = {name: median(float(s[name]) for s in samples) for name in names}
+        return {"outcomes": dict(sorted(words.items())), **middle}
+
+
+class CpuTime(Stop):
+    """Time is up after so many seconds of this process's processors."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(float("inf"))
+        self.until_s = time.process_time() + seconds
+
+    def exit_code(self) -> int:
+        return 75 if time.process_time() > self.until_s else super().exit_code()
+
+
+def run_of(preset: str, seed: int) -> HyperGANRun:
+    """Return the run of a preset."""
+    said = {**COMMON, **RUNS[preset], "seed": seed}
+    return HyperGANRun.model_validate({**said, "network": {**NETWORK[preset], "preset": preset}})
+
+
+def learnt(preset: str, seed: int, cpu_s: float = CPU_S) -> Sample:
+    """Train from a seed and count what the averaged generator makes."""
+    torch.set_num_threads(1)
+    run = run_of(preset, seed)
+    pixels = Images({"a": _modes.pictures(4000, seed)[0]})
+    data = Data(pixels, pixels.first(run.grid_count, run.crop_px))
+    variant = VARIANT.make(run)
+    with TemporaryDirectory() as folder:
+        state = Path(folder) / "state.safetensors"
+        with suppress(Stopped):
+            train(variant, data, run, MemoryTracker(), state, CpuTime(cpu_s))
+        whole = Whole(variant, averages_of(variant.nets()), variant.optimizers())
+        images = checkpoint.restore(state, whole).images_seen
+    found = counted(_modes.classify(_samples(whole, COUNT)))
+    reached = found["modes"] >= LEAST_MODES and found["accepted"] >= LEAST_ACCEPTED
+    return {"outcome": "reached" if reached else "missed", **found, "images": images}
+
+
+def counted(modes: Tensor) -> dict[str, float]:
+    """Return modes hit, modes hit five times, and the share that is any."""
+    hits = Counter(mode for mode in modes.tolist() if mode >= 0)
+    often = sum(count >= 5 for count in hits.values())
+    accepted = sum(hits.values()) / len(modes)
+    return {"modes": len(hits), "modes_5": often, "accepted": round(accepted, 4)}
+
+
+@torch.no_grad()
+def _samples(whole: Whole, count: int) -> Tensor:
+    made = []
+    for start in range(0, count, 100):
+        batch = Batch({"a": torch.zeros(100, 3, _modes.SIDE, _modes.SIDE)})
+        shown = whole.variant.show(whole.averages, batch, Numbers(0, start))
+        made.append(shown["fake"])
+    return torch.cat(made)
+
+
+BENCH = Learn({preset: {"preset": preset} for preset in RUNS})
