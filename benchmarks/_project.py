@@ -29,6 +29,7 @@ def project(changes: Mapping[str, object]) -> Iterator[Path]:
             "dvc.yaml",
             "data/takedown.csv",
             "data/blocklist.csv",
+            "data/decisions.csv",
             "data/inputs/README.md",
         ):
             (folder / part).parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from memegan import __main__ as command_line
 from memegan import errors, variants
 from memegan.cli import check
 from memegan.fetching.reasons import REASONS
+from memegan.images.decided import DECISIONS, DecisionRow
 from memegan.networks.fitting import Frame, blueprint
 from memegan.networks.layers import KINDS, Ended, Layer, Weighted
 from memegan.networks.presets import PRESETS, variables
@@ -98,6 +99,9 @@ FRAMES = {  # data/frames/frames.csv
 }
 QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "bad_rect": "the part that counts does not lie in the picture",
+    "flat": "of one colour: its levels spread by less than `dedup.min_contrast`",
+    "near_empty": "less than `dedup.min_shown` of it is not of the corners' colour",
+    "placeholder": "a few words in `dedup.placeholder_posts` posts or more: a notice of removal",
     "too_small": "a side shorter than `dedup.min_size_px`",
 }
 PICTURES = ("empty", "not_media", "truncated", "too_many_pixels")
@@ -120,6 +124,7 @@ def files() -> str:
         "lines end in `\\n`, an empty\ncell means that it does not apply.\n"
     ]
     known = {**TABLES, TAKEDOWN.as_posix(): TakedownRow, BLOCKLIST.as_posix(): TakedownRow}
+    known[DECISIONS.as_posix()] = DecisionRow
     for name, record in known.items():
         text = _first(record.__doc__).partition(": ")[2]
         more = "extra" in {f.name for f in fields(record)}

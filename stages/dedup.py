@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
 
 from memegan.images.candidates import candidates
+from memegan.images.decided import read_decisions
 from memegan.images.dedup import dedup
 from memegan.images.params import DedupParams
 from memegan.packs import read_place
@@ -21,7 +22,8 @@ def main() -> None:
     """Fetched pictures and frames in; decisions alone out."""
     p = load_section(DedupParams, "dedup")
     found = candidates(Path("data/raw"), Path("data/frames"))
-    made = dedup(found, read_place, p, Banned.load(), os.cpu_count() or 1)
+    workers = os.cpu_count() or 1
+    made = dedup(found, read_place, p, Banned.load(), workers, read_decisions())
     out = Path("data/dedup")
     write_table(out / "kept.csv", KeptRow, made.kept)
     write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)

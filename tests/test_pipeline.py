@@ -28,7 +28,12 @@ class Project:
             else:
                 shutil.copy(source, target)
         (folder / "data/inputs").mkdir(parents=True)
-        for name in ("data/takedown.csv", "data/blocklist.csv", "data/inputs/README.md"):
+        for name in (
+            "data/takedown.csv",
+            "data/blocklist.csv",
+            "data/decisions.csv",
+            "data/inputs/README.md",
+        ):
             shutil.copy(ROOT / name, folder / name)
         subprocess.run(["git", "init", "-q", str(folder)], check=True)
         runs = yaml.safe_load((folder / "params.yaml").read_text())["train"]
@@ -64,7 +69,7 @@ class Project:
         path.write_text("made\n")
 
     def _outs(self, runs: dict[str, object]) -> Iterator[str]:
-        folders = {"data/raw", "data/frames", "data/images"}
+        folders = {"data/raw", "data/frames"}
         for stage in yaml.safe_load((self.folder / "dvc.yaml").read_text())["stages"].values():
             for key in runs if "foreach" in stage else [""]:
                 body = stage.get("do", stage)
@@ -76,8 +81,14 @@ class Project:
                             yield from (
                                 f"{name}/{t}.csv" for t in ("kept", "duplicates", "quarantine")
                             )
-                        elif name in ("data/select", "report"):
-                            yield f"{name}/{'selected.csv' if 'data' in name else 'index.html'}"
+                        elif name == "data/select":
+                            yield from (
+                                f"{name}/{t}.csv" for t in ("selected", "left", "likeness")
+                            )
+                        elif name == "report":
+                            yield f"{name}/index.html"
+                        elif name == "data/images":
+                            yield from (f"{name}/{t}.csv" for t in ("images", "text"))
                         elif name in folders:
                             yield f"{name}/{name.removeprefix('data/')}.csv"
                         else:
@@ -124,7 +135,7 @@ def test_a_finished_project_is_up_to_date(project: Project) -> None:
             "\nurl,http://x.invalid,asked\n",
             {"scrape", "dedup", "manifest"},
         ),
-        ("data/inputs/new.png", "", "a picture", {"scrape", "frames"}),
+        ("data/inputs/new.png", "", "a picture", {"scrape", "frames", "select"}),
         (
             "src/memegan/variants/hypergan.py",
             '"""',

@@ -57,7 +57,7 @@ def test_real_pictures_and_a_real_video_become_trained_and_judged_models(
     monkeypatch.chdir(tmp_path / "project")
     for name in ("src", "stages"):
         shutil.copytree(ROOT / name, name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "data/takedown.csv", "data/blocklist.csv"):
+    for name in ("dvc.yaml", "data/takedown.csv", "data/blocklist.csv", "data/decisions.csv"):
         Path(name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, name)
     apply("real-demo", data=tmp_path / "given")

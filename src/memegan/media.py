@@ -34,6 +34,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BM", "image/bmp"),
     (0, b"II*\0", "image/tiff"),
     (0, b"MM\0*", "image/tiff"),
+    (0, b"P6\n", "image/x-portable-pixmap"),
     (4, b"ftypavif", "image/avif"),
     (4, b"ftypavis", "image/avif"),
     (4, b"ftypqt", "video/quicktime"),

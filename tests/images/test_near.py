@@ -1,49 +1,41 @@
-"""The measures under dedup: hashes, near pairs, where two pictures differ, a map in order."""
+"""The measures under dedup: hashes, views, where two pictures differ, what hangs together."""
 
 import itertools
 import threading
+from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.images.pictures import drawn
+from tests.images.pictures import captioned, drawn
 
+from memegan.images.decided import Decided
 from memegan.images.features import (
     THUMB_PX,
-    Features,
-    hot,
-    mirrored,
-    near_pairs,
+    Small,
+    fine_copy,
+    inner_box,
     phash,
+    shown_share,
+    small_copies,
     thumbnail,
-    worst_line,
 )
-from memegan.images.near import find_near
+from memegan.images.near import NOTHING_DECIDED, Groups, Near, Seen, find_near
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
+from memegan.images.same import aligned, difference, placed, twice
+from memegan.images.shelf import Shelf
+from memegan.images.views import CUTS, SCALE, laid, laid_description, matches, views
 
-HASHES = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 15), max_size=20)
-
-
-@given(HASHES, HASHES, st.integers(0, 64), st.integers(1, 1 << 12))
-def test_near_pairs_are_those_of_a_plain_search_whatever_the_block(
-    one: list[int], other: list[int], radius: int, block_bytes: int
-) -> None:
-    earlier, later = np.asarray(one, np.uint64), np.asarray(other, np.uint64)
-    plain = [
-        [i, j, bits]
-        for i, a in enumerate(one)
-        for j, b in enumerate(other)
-        if j > i and (bits := (a ^ b).bit_count()) <= radius
-    ]
-    assert near_pairs(earlier, later, radius, block_bytes).tolist() == plain
+IDENTITY = placed(CUTS[0])
 
 
 def test_a_hash_holds_the_signs_of_the_low_frequencies() -> None:
     """Zauner 2010, section 3.2.1, with the sum over cosines written out."""
     gray = thumbnail(drawn(1))[:, :, None].repeat(3, 2)[..., 0]
-    small = gray.reshape(32, 3, 32, 3).mean((1, 3)).round()
+    small = gray.reshape(32, 4, 32, 4).mean((1, 3)).round()
     waves = np.cos(np.arange(8)[:, None] * (2 * np.arange(32) + 1) * np.pi / 64)
     waves[0] /= np.sqrt(2)
     low = (waves @ small @ waves.T).ravel()
@@ -58,57 +50,170 @@ def test_a_hash_does_not_see_brightness(seed: int, more: int) -> None:
     assert (phash(gray) ^ phash(shifted)).bit_count() <= 2
 
 
-@given(st.integers(0, 50), st.floats(0.6, 1.5), st.floats(-20, 20))
+def test_a_frame_of_one_colour_is_seen_and_what_lies_in_it_is_the_picture() -> None:
+    inside = drawn(3, 200, 150)
+    framed = cv2.copyMakeBorder(inside, 60, 40, 20, 30, cv2.BORDER_CONSTANT, value=(9, 9, 9))
+    box = inner_box(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY))
+    assert box == (20, 60, 220, 210)
+    assert inner_box(cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY)) is None
+    small = small_copies(framed)
+    assert small.inner is not None
+    assert np.abs(small.inner.astype(int) - thumbnail(inside)).max() <= 1
+    assert small.inner_share == pytest.approx(200 * 150 / (250 * 250))
+
+
+def test_the_text_of_a_frame_is_told_from_an_empty_frame() -> None:
+    inside = drawn(3, 200, 150)
+    framed = cv2.copyMakeBorder(inside, 80, 40, 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    written = framed.copy()
+    cv2.putText(written, "WHEN THE", (20, 40), cv2.FONT_HERSHEY_SIMPLEX, 1, (0, 0, 0), 3)
+    assert small_copies(framed).frame_text < 0.02
+    assert small_copies(written).frame_text > 0.5
+
+
+@given(st.integers(0, 255), st.integers(0, 40))
+def test_what_is_shown_is_what_is_not_of_the_corners_colour(level: int, side: int) -> None:
+    thumb = np.full((THUMB_PX, THUMB_PX), level, np.uint8)
+    thumb[10 : 10 + side, 10 : 10 + side] = (level + 128) % 256
+    assert shown_share(thumb) == pytest.approx((side / THUMB_PX) ** 2)
+
+
+@given(st.integers(0, 50), st.integers(0, 7))
+def test_frequencies_of_a_picture_laid_down_follow_from_those_of_the_picture(
+    seed: int, way: int
+) -> None:
+    thumb = thumbnail(drawn(seed))
+    whole = views(thumb, None)[:1].astype(int)
+    turned = views(laid(thumb, way), None)[:1].astype(int)
+    assert np.abs(laid_description(whole, way) - turned).max() <= 1
+    assert np.sqrt((whole**2).sum()) == pytest.approx(SCALE, rel=0.01)
+
+
+def test_a_picture_without_anything_on_it_is_like_none() -> None:
+    empty = np.full((THUMB_PX, THUMB_PX), 77, np.uint8)
+    assert not views(empty, None).any()
+    assert list(matches([views(empty, None)] * 2, 0.1, 8)) == []
+
+
+def test_matches_are_those_of_a_plain_search() -> None:
+    """All views against whole views in all ways, with the best of each pair."""
+    pictures = [drawn(seed // 2, 160, 120) for seed in range(6)]
+    pictures[1], pictures[3] = pictures[1][:, ::-1], np.rot90(pictures[3])
+    described = [views(thumbnail(np.ascontiguousarray(one)), None) for one in pictures]
+    plain: dict[tuple[int, int], float] = {}
+    for i, j in itertools.permutations(range(6), 2):
+        ways = [laid_description(described[i][:1], way)[0].astype(float) for way in range(8)]
+        best = max(float(way @ view) for way in ways for view in described[j].astype(float))
+        pair = (max(i, j), min(i, j))
+        plain[pair] = max(plain.get(pair, 0), best / SCALE**2)
+    found = {
+        (max(m.whole, m.part), min(m.whole, m.part)): m.alike for m in matches(described, 0.4, 8)
+    }
+    assert found == pytest.approx({pair: a for pair, a in plain.items() if a >= 0.4})
+    assert {(1, 0), (3, 2), (5, 4)} <= set(found)
+
+
+@given(st.integers(0, 50), st.floats(0.7, 1.4), st.floats(-20, 20))
 def test_gain_and_bias_are_no_difference(seed: int, gain: float, bias: float) -> None:
-    thumb = (thumbnail(drawn(seed)) // 2 + 30).astype(np.uint8)
+    thumb = (thumbnail(drawn(seed)) // 2 + 50).astype(np.uint8)
     other = (thumb * gain + bias).round().clip(0, 255).astype(np.uint8)
-    assert hot(thumb, other).sum() == 0
+    found = difference(thumb, other, IDENTITY)
+    assert (found.line < 0.01, found.share) == (True, 0)
 
 
-def test_a_line_of_text_fills_a_line_and_noise_fills_none() -> None:
-    thumb = np.full((THUMB_PX, THUMB_PX), 128, np.uint8)
-    lined, noisy = thumb.copy(), thumb.copy()
-    lined[80:90, 20:68] = 255
-    assert worst_line(hot(thumb, lined)) == pytest.approx(1, abs=0.03)
-    assert hot(thumb, lined).mean() == pytest.approx(10 * 48 / 96**2, rel=0.3)
-    noisy += np.random.default_rng(1).integers(0, 40, thumb.shape, np.uint8)
-    assert worst_line(hot(thumb, noisy)) == 0
+def test_letters_differ_by_about_one_and_noise_and_a_light_leak_do_not() -> None:
+    first, other = (thumbnail(captioned(drawn(2, 320, 240), t)) for t in ("WORD ONE", "IT IS A"))
+    assert difference(first, other, IDENTITY).line > 0.3
+    noise = np.random.default_rng(1).normal(0, 8, first.shape)
+    leak = np.linspace(0, 60, THUMB_PX)[None, :]
+    changed = (first * 0.7 + noise + leak).clip(0, 255).astype(np.uint8)
+    assert difference((first * 0.7).astype(np.uint8), changed, IDENTITY).line < 0.1
 
 
-def test_a_mirror_of_a_mirror_is_the_picture() -> None:
-    thumb = thumbnail(drawn(1))
-    assert np.array_equal(mirrored(mirrored(thumb)), thumb)
-    assert np.array_equal(mirrored(thumb), thumbnail(drawn(1)[:, ::-1].copy()))
+def test_a_cut_picture_is_laid_where_it_was_cut_from() -> None:
+    picture = drawn(5, 400, 400)
+    whole, part = thumbnail(picture), thumbnail(picture[30:390, 20:380])
+    warp = aligned(part, whole, placed(CUTS[1]))
+    assert warp is not None
+    scale = 0.9
+    shift = np.array([20, 30]) * THUMB_PX / 400 + 0.5 * scale - 0.5
+    assert warp == pytest.approx(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), abs=0.15)
+    assert difference(part, whole, warp).line < 0.05 < difference(part, whole, IDENTITY).line
+    fine = [fine_copy(one, inner=False) for one in (picture[30:390, 20:380], picture)]
+    assert fine[0] is not None
+    assert fine[1] is not None
+    assert difference(fine[0], fine[1], twice(warp)).line < 0.1
 
 
-def features(gray: np.ndarray) -> Features:
-    return Features(phash(gray), gray, "", THUMB_PX, THUMB_PX)
+def test_a_picture_of_few_pixels_has_no_fine_copy() -> None:
+    assert fine_copy(drawn(1, 300, 210), inner=False) is None
 
 
-def test_a_chain_of_templates_hangs_together_with_its_oldest() -> None:
-    """Each differs from the one before in a line; the fourth is too far from the first."""
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60))
+def test_groups_are_named_by_their_smallest(pairs: list[tuple[int, int]]) -> None:
+    groups, plain = Groups(), {n: {n} for n in range(31)}
+    for a, b in pairs:
+        assert groups.join(a, b) == (b not in plain[a])
+        both = plain[a] | plain[b]
+        plain.update(dict.fromkeys(both, both))
+    assert [groups.of(n) for n in range(31)] == [min(plain[n]) for n in range(31)]
+
+
+def near(thumbs: Sequence[np.ndarray], decided: Decided = NOTHING_DECIDED, **p: object) -> Near:
+    with Shelf() as shelf:
+        for thumb in thumbs:
+            shelf.add(Small(thumb, None, 0.0, 1.0, 50.0))
+        return find_near(Seen(shelf), DedupParams.model_validate(p), 1, decided)
+
+
+def lines(near: Near) -> Iterator[tuple[int, int, str]]:
+    return ((tie.later, tie.earlier, tie.level) for tie in near.ties)
+
+
+def chained() -> list[np.ndarray]:
+    """Pictures of which each differs in a line from the one before."""
     chain = [thumbnail(drawn(2))]
     for n in range(3):
         thumb = chain[-1].copy()
-        thumb[8 + 30 * n : 18 + 30 * n, 20:56] ^= 0x80
+        thumb[8 + 38 * n : 22 + 38 * n, 20:76] ^= 0x80
         chain.append(thumb)
-    near = find_near([features(t) for t in chain], DedupParams(template_bits=32, same_bits=32))
-    assert near.oldest == [0, 0, 0, 0]
-    assert [(tie.later, tie.earlier, tie.level) for tie in near.ties] == [
-        (1, 0, "template"),
-        (2, 0, "template"),
-        (3, 1, "template"),
-    ]
+    return chain
+
+
+def test_a_chain_of_templates_hangs_together_with_its_oldest() -> None:
+    found = near(chained(), template_share=0.09, alike=0.5)
+    assert found.oldest == [0, 0, 0, 0]
+    assert list(lines(found)) == [(1, 0, "template"), (2, 1, "template"), (3, 2, "template")]
 
 
 def test_a_dropped_picture_speaks_for_no_other() -> None:
     """The second is the first's copy; the third is compared with the first, never with it."""
-    base = features(thumbnail(drawn(3)))
-    near = find_near([base, base, base], DedupParams())
-    assert [(tie.later, tie.earlier, tie.level) for tie in near.ties] == [
-        (1, 0, "same"),
-        (2, 0, "same"),
-    ]
+    base = thumbnail(drawn(3))
+    assert list(lines(near([base, base, base]))) == [(1, 0, "same"), (2, 0, "same")]
+
+
+def test_what_people_decided_weighs_more_than_what_is_measured() -> None:
+    base, other = thumbnail(drawn(3)), thumbnail(drawn(44))
+    thumbs = [base, base, other]
+    assert list(lines(near(thumbs))) == [(1, 0, "same")]
+    assert list(lines(near(thumbs, Decided(apart=frozenset({(0, 1)}))))) == []
+    told = Decided(template=frozenset({(0, 1)}), same=frozenset({(1, 2)}))
+    assert list(lines(near(thumbs, told))) == [(1, 0, "template"), (2, 1, "same")]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 30))
+def test_thumbnails_come_back_from_the_shelf_as_they_were_put(seed: int) -> None:
+    inside = drawn(seed, 200, 150)
+    framed = cv2.copyMakeBorder(inside, 60, 40, 20, 30, cv2.BORDER_CONSTANT, value=(9, 9, 9))
+    smalls = [small_copies(one) for one in (inside, framed)]
+    with Shelf() as shelf:
+        for small in smalls:
+            shelf.add(small)
+        for n, small in enumerate(smalls):
+            assert np.array_equal(shelf.thumb(n, inner=False), small.thumb)
+            inner = small.thumb if small.inner is None else small.inner
+            assert np.array_equal(shelf.thumb(n, inner=True), inner)
 
 
 @given(st.lists(st.integers(), max_size=60), st.integers(0, 6))

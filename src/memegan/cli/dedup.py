@@ -3,15 +3,14 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from memegan.cli.unpack import existing, fresh, section, tell
 from memegan.errors import ParamsError
-from memegan.images.candidates import Candidate, fetched, framed
+from memegan.images.candidates import Candidate, fetched, framed, kept_row
 from memegan.images.dedup import counts
 from memegan.images.dedup import dedup as decide
 from memegan.images.params import DedupParams
@@ -30,15 +29,16 @@ def dedup(
     ],
     out: Annotated[Path, typer.Option(help="new or empty folder, for the three tables")],
     mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="a mirrored picture is the same picture")
-    ] = False,
+        bool, typer.Option("--mirrored/--upright", help="a mirrored or turned picture is the same")
+    ] = True,
     min_size_px: Annotated[int | None, typer.Option(help="least short side")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="counts as JSON")] = False,
 ) -> None:
     """Find what is broken or there twice: kept.csv, duplicates.csv, quarantine.csv.
 
-    No picture is touched or copied. The earlier of two stays: folders in the order given, files
-    by their names. A folder's name becomes the domain of its pictures.
+    No picture is touched or copied. Of copies the largest stays, then the least compressed, then
+    the first: folders in the order given, files by their names. A folder's name becomes the
+    domain of its pictures.
 
     Example: memegan dedup photos cartoons --out clean, then: memegan resize clean --out small
     """
@@ -82,19 +82,17 @@ def _row(file: Path, folder: Path) -> KeptRow:
     kind = sniff(data).rpartition("/")[2] or "bin"
     inside = file.relative_to(folder)
     name = folder.resolve().name
-    texts: dict[str, Any] = {f.name: "" for f in fields(KeptRow) if f.type in (str, "str")}
-    texts |= {"id": digest[:16], "sha256": digest, "member": f"{digest}.{kind}"}
-    texts |= {"pack": file.as_posix(), "url": f"file:{name}/{inside.as_posix()}"}
-    texts |= {"domain": name, "source": "folder", "community": name, "template": digest[:16]}
-    texts |= {"post_id": f"folder:{name}:{inside.as_posix()}"}
     more = {"sub_folder": inside.parts[0]} if len(inside.parts) > 1 else {}
-    return KeptRow(
-        **texts,
+    return kept_row(
+        pack=file.as_posix(),
+        member=f"{digest}.{kind}",
         offset=0,
         bytes=len(data),
-        width_px=0,
-        height_px=0,
-        time_s=None,
-        shot=None,
+        sha256=digest,
+        domain=name,
+        source="folder",
+        community=name,
+        post_id=f"folder:{name}:{inside.as_posix()}",
+        url=f"file:{name}/{inside.as_posix()}",
         extra=more,
     )

@@ -39,7 +39,9 @@ def scrape(
     rows = _packed(rows, engine.store, out / "packs")
     write_table(out / "fetches.csv", FetchRow, rows)
     write_table(
-        out / "posts.csv", PostRow, [_post_row(s, post) for s, found in posts for post in found]
+        out / "posts.csv",
+        PostRow,
+        [_post_row(source, post, banned) for source, found in posts for post in found],
     )
     for source in sources:
         _check(source.name, [r for m, r in zip(media, rows, strict=True) if m.source is source], 1)
@@ -147,9 +149,12 @@ def _members(files: Mapping[str, str], store: Store) -> Iterator[tuple[str, byte
         yield f"{sha256}.{_EXTENSION[content_type]}", store.read(sha256)
 
 
-def _post_row(source: AnySource, post: Post) -> PostRow:
+def _post_row(source: AnySource, post: Post, banned: Banned) -> PostRow:
+    name = post_id(source, post)
+    if banned.reason(post_id=name):  # its words and its author's name go with it
+        post = replace(post, text="", permalink="", extra=dict.fromkeys(post.extra, ""))
     return PostRow(
-        post_id=post_id(source, post),
+        post_id=name,
         source=source.kind,
         community=source.community,
         domain=source.domain,
@@ -165,6 +170,7 @@ def _post_row(source: AnySource, post: Post) -> PostRow:
 
 _EXTENSION = {
     **{f"image/{name}": name for name in ("png", "gif", "webp", "bmp", "avif")},
-    **{"image/jpeg": "jpg", "image/tiff": "tif", "video/quicktime": "mov"},
+    **{"image/jpeg": "jpg", "image/tiff": "tif", "image/x-portable-pixmap": "ppm"},
+    **{"video/quicktime": "mov"},
     **{"video/mp4": "mp4", "video/x-msvideo": "avi", "video/webm": "webm"},
 }

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from memegan.errors import DataError
 from memegan.records import FetchRow, FrameRow, KeptRow, PostRow, VideoRow
@@ -37,33 +37,7 @@ def fetched(raw: Path) -> Iterator[Candidate]:
     for f in read_table(raw / "fetches.csv", FetchRow):
         if f.status == "ok" and f.content_type.startswith("image/"):
             post = _named(posts, f.post_id, raw / "posts.csv")
-            row = KeptRow(
-                id=_id(f.sha256, f.rect),
-                pack=f.pack,
-                member=f.member,
-                offset=f.offset,
-                bytes=f.bytes,
-                sha256=f.sha256,
-                rect=f.rect,
-                domain=post.domain,
-                width_px=0,
-                height_px=0,
-                template="",
-                source=post.source,
-                community=post.community,
-                post_id=f.post_id,
-                url=f.url,
-                posted_at=post.posted_at,
-                fetched_at=f.snapshot,
-                licence=post.licence,
-                credit=post.credit,
-                video="",
-                time_s=None,
-                shot=None,
-                caption=post.text,
-                extra=post.extra,
-            )
-            yield Candidate(row, f.url)
+            yield Candidate(kept_row(post, f, fetched_at=f.snapshot, caption=post.text), f.url)
 
 
 def framed(folder: Path) -> Iterator[Candidate]:
@@ -72,32 +46,20 @@ def framed(folder: Path) -> Iterator[Candidate]:
     for f in read_table(folder / "frames.csv", FrameRow):
         if f.status == "kept":
             video = _named(videos, f.video, folder / "videos.csv")
-            row = KeptRow(
-                id=_id(f.sha256, ""),
-                pack=f.pack,
-                member=f.member,
-                offset=f.offset,
-                bytes=f.bytes,
-                sha256=f.sha256,
-                rect="",
-                domain=video.domain,
-                width_px=0,
-                height_px=0,
-                template="",
-                source=video.source,
-                community=video.community,
-                post_id=video.post_id,
-                url=video.name,
-                posted_at=video.posted_at,
-                fetched_at=video.fetched_at,
-                licence=video.licence,
-                credit=video.credit,
-                video=f.video,
-                time_s=f.time_s,
-                shot=f.shot,
-                caption=video.caption,
-            )
-            yield Candidate(row, f"{video.name} at {f.time_s:.3f} s")
+            yield Candidate(kept_row(video, f, url=video.name), f"{video.name} at {f.time_s:.3f} s")
+
+
+def kept_row(*about: PostRow | FetchRow | VideoRow | FrameRow, **more: Any) -> KeptRow:  # noqa: ANN401
+    """Return a picture's row: what tables say under the same names, then `more`, else nothing.
+
+    Its size is not known yet, nor its template.
+    """
+    values: dict[str, Any] = {f.name: "" for f in fields(KeptRow)}
+    values |= {"time_s": None, "shot": None, "extra": {}}
+    for row in about:
+        values |= {f.name: getattr(row, f.name) for f in fields(row) if f.name in values}
+    values |= {"width_px": 0, "height_px": 0, **more}
+    return KeptRow(**{**values, "id": _id(values["sha256"], values["rect"])})
 
 
 def _named(rows: Mapping[str, T], name: str, table: Path) -> T:

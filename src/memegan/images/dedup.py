@@ -1,21 +1,28 @@
 """Decide which pictures go on: quarantine, exact duplicates, the same picture, one template."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
 
 from memegan.errors import DataError
 from memegan.images.candidates import Candidate
-from memegan.images.features import Features
-from memegan.images.look import Bad, Read, look, same_pixels
-from memegan.images.near import find_near
+from memegan.images.decided import DecisionRow, by_index
+from memegan.images.features import FINE_PX, Features, fine_copy
+from memegan.images.look import Bad, Read, junk, look, same_pixels, whole
+from memegan.images.near import Fine, Seen, Tie, find_near
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
+from memegan.images.shelf import Shelf
 from memegan.records import DuplicateRow, KeptRow, Level, QuarantineRow
 from memegan.takedown import Banned
 
 log = logging.getLogger(__name__)
+_AT_HAND = 256  # fine copies of 64 KB
 _BANNED_BITS = 4  # a banned picture's hash may differ by so many of 64 bits
 
 
@@ -29,7 +36,12 @@ class Decisions:
 
 
 def dedup(
-    found: Sequence[Candidate], read: Read, p: DedupParams, banned: Banned, workers: int
+    found: Sequence[Candidate],
+    read: Read,
+    p: DedupParams,
+    banned: Banned,
+    workers: int,
+    decisions: Sequence[DecisionRow] = (),
 ) -> Decisions:
     """Decide for each candidate, the oldest first; the same whatever the number of workers.
 
@@ -37,13 +49,53 @@ def dedup(
         DataError: a larger share than `max_quarantined` is bad.
     """
     made = Decisions()
+    with Shelf() as shelf:
+        rows, inner_px = _shelved(found, read, p, banned, workers, shelf, made)
+        _stop_if_too_many(made.quarantine, len(found), p.max_quarantined)
+        seen = Seen(shelf, _fine(rows, read))
+        near = find_near(seen, p, workers, by_index(decisions, [row.id for row in rows]))
+    stays = _stays(rows, inner_px, near.ties)
+    for tie in near.ties:
+        dropped, kept = tie.later, stays[tie.earlier]
+        if tie.level == "template":
+            dropped = stays[tie.later]
+        elif dropped == kept:  # the copy that came later is the better one
+            dropped = tie.earlier
+        made.duplicates.append(
+            _duplicate(rows[dropped], rows[kept], tie.level, tie.distance, tie.why)
+        )
+    made.kept = [
+        replace(row, template=rows[oldest].id)
+        for n, (row, oldest) in enumerate(zip(rows, near.oldest, strict=True))
+        if stays[n] == n
+    ]
+    log.info("%s", ", ".join(f"{n} {what}" for what, n in counts(made).items()))
+    return made
+
+
+def _shelved(
+    found: Sequence[Candidate],
+    read: Read,
+    p: DedupParams,
+    banned: Banned,
+    workers: int,
+    shelf: Shelf,
+    made: Decisions,
+) -> tuple[list[KeptRow], list[float]]:
+    """Look at all candidates; return the rows that are on the shelf, and how large each is.
+
+    What is bad or there already, byte by byte or pixel by pixel, is told in `made`.
+    """
     rows: list[KeptRow] = []
-    features: list[Features] = []
+    inner_px: list[float] = []
     seen: dict[str, KeptRow] = {}
     hashes = banned.hashes()
+    posts = Counter(sha256 for sha256, _ in {(c.row.sha256, c.row.post_id) for c in found})
     looks = ordered_map(lambda c: look(c.row, read, p.min_size_px), found, workers)
     for candidate, got in zip(found, looks, strict=True):
         row = candidate.row
+        if isinstance(got, Features):
+            got = junk(got, posts[row.sha256], p) or got
         got = _banned(row, got, banned, hashes) or got
         if isinstance(got, Bad):
             made.quarantine.append(quarantine(candidate, got))
@@ -59,20 +111,46 @@ def dedup(
         seen[row.id] = row
         seen.setdefault(got.pixels_sha256, row)
         rows.append(row)
-        features.append(got)
-    _stop_if_too_many(made.quarantine, len(found), p.max_quarantined)
-    near = find_near(features, p)
-    for tie in near.ties:
-        later, earlier = rows[tie.later], rows[tie.earlier]
-        made.duplicates.append(_duplicate(later, earlier, tie.level, tie.distance, tie.why))
-    dropped = {tie.later for tie in near.ties if tie.level == "same"}
-    made.kept = [
-        replace(row, template=rows[oldest].id)
-        for n, (row, oldest) in enumerate(zip(rows, near.oldest, strict=True))
-        if n not in dropped
-    ]
-    log.info("%s", ", ".join(f"{n} {what}" for what, n in counts(made).items()))
-    return made
+        inner_px.append(got.width_px * got.height_px * got.small.inner_share)
+        shelf.add(got.small)
+    return rows, inner_px
+
+
+def _fine(rows: Sequence[KeptRow], read: Read) -> Fine:
+    """Return what decodes a picture once more for a second look; the last ones are at hand."""
+
+    @lru_cache(maxsize=_AT_HAND)
+    def fine(picture: int, inner: bool) -> np.ndarray | None:
+        row = rows[picture]
+        return fine_copy(whole(row, read(row), at_least_px=FINE_PX // 2), inner)
+
+    return fine
+
+
+def _stays(
+    rows: Sequence[KeptRow], inner_px: Sequence[float], ties: Sequence[Tie]
+) -> Mapping[int, int]:
+    """Return, for each picture, which copy of it stays.
+
+    The largest, a frame not counted; then the least compressed; then the earliest.
+    """
+    first = list(range(len(rows)))  # the copy that the others were compared with
+    for tie in ties:
+        if tie.level == "same":
+            first[tie.later] = tie.earlier
+    best = dict(enumerate(first))
+    copies: dict[int, list[int]] = {}
+    for n, one in enumerate(first):
+        copies.setdefault(one, []).append(n)
+    for some in copies.values():
+        stays = min(some, key=lambda n: (-inner_px[n], -_detail(rows[n].bytes / inner_px[n]), n))
+        best.update(dict.fromkeys(some, stays))
+    return best
+
+
+def _detail(bytes_a_pixel: float) -> int:
+    """Return a step of about a quarter more bytes: what is less is chance, not compression."""
+    return round(3 * math.log2(bytes_a_pixel))
 
 
 def counts(made: Decisions) -> Mapping[str, int]:

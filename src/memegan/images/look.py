@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memegan.images.features import THUMB_PX, Features, phash, thumbnail
+from memegan.images.features import THUMB_PX, Features, phash, shown_share, small_copies
+from memegan.images.params import DedupParams
 from memegan.media import BadMedia, header, rgb, sniff
 from memegan.records import KeptRow
 
 Read = Callable[[KeptRow], bytes]
+_FEW_WORDS = 0.15  # share that is not of the corners' colour
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,28 @@ def look(row: KeptRow, read: Read, min_size_px: int) -> Features | Bad:
         return Bad("bad_rect", str(error))
     if min(height, width) < min_size_px:
         return Bad("too_small", f"{width}x{height} px")
-    thumb = thumbnail(pixels)
-    digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes())
-    return Features(phash(thumb), thumb, digest.hexdigest(), width, height)
+    small = small_copies(pixels)
+    digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes()).hexdigest()
+    return Features(phash(small.thumb), small, digest, width, height)
+
+
+def junk(seen: Features, posts: int, p: DedupParams) -> Bad | None:
+    """Tell why nobody would miss a picture: nothing is on it, or a site's notice of removal.
+
+    A notice is a few words, and the same file stands in for many pictures.
+
+    Args:
+        posts: how many posts show this file.
+    """
+    if seen.small.contrast < p.min_contrast:
+        return Bad("flat", f"its levels spread by {seen.small.contrast:.1f}")
+    shown = shown_share(seen.small.thumb)
+    told = f"{shown:.3f} of it is not of the corners' colour"
+    if shown < p.min_shown:
+        return Bad("near_empty", told)
+    if 0 < p.placeholder_posts <= posts and shown < _FEW_WORDS:
+        return Bad("placeholder", f"{posts} posts show it, {told}")
+    return None
 
 
 def same_pixels(a: KeptRow, b: KeptRow, read: Read) -> bool:

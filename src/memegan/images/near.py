@@ -1,20 +1,63 @@
-"""Pictures that are nearly alike: a hash proposes pairs, the pixels decide.
+"""Pictures that are nearly alike: descriptions propose pairs, the pixels decide.
 
 Every public perceptual hash merges memes that share a template and differ in the caption. Here
 a picture is the `same` only when no line-shaped part of it differs; one that differs in a few
 lines shares the `template`: it is kept, tied to the other so that the split keeps them together.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from memegan.images.features import Features, hot, mirrored, near_pairs, phash, worst_line
+from memegan.images.decided import Decided
+from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
+from memegan.images.same import UNRELATED, Difference, aligned, difference, placed, twice
+from memegan.images.shelf import Shelf
+from memegan.images.views import CUTS, WAYS, Match, laid, matches
 from memegan.records import Level
 
-Proposal = tuple[int, int, bool]  # the earlier picture, how many bits differ, seen in a mirror
+NOTHING_DECIDED = Decided()
+_SURE = 0.5  # of the limit: a difference that is smaller needs no better alignment
+_TRIED = 3  # alignments of others that are tried before an own one
+
+
+Fine = Callable[[int, bool], np.ndarray | None]
+
+
+def _no_second_look(picture: int, inner: bool) -> None:
+    """Say that no picture has more pixels than its thumbnail."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All pictures: their thumbnails, and what gives one of them, or its inner part, at 256 px."""
+
+    shelf: Shelf
+    fine: Fine = _no_second_look
+
+
+class Groups:
+    """Union-find over indices, named by their smallest."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, int] = {}
+
+    def of(self, n: int) -> int:
+        """Return the smallest index that `n` hangs together with."""
+        while (above := self._above.get(n, n)) != n:
+            self._above[n] = self._above.get(above, above)
+            n = above
+        return n
+
+    def join(self, a: int, b: int) -> bool:
+        """Tie two together; return whether they were apart."""
+        a, b = sorted((self.of(a), self.of(b)))
+        self._above[b] = a
+        return a != b
 
 
 @dataclass(frozen=True)
@@ -24,7 +67,7 @@ class Tie:
     later: int
     earlier: int
     level: Level
-    distance: float  # same: how full the worst line is; template: share of the picture
+    distance: float  # same: how different the worst line is; template: share that differs
     why: str
 
 
@@ -36,45 +79,164 @@ class Near:
     oldest: list[int]
 
 
-def find_near(features: Sequence[Features], p: DedupParams) -> Near:
-    """Compare every picture with the earlier ones that its hash is near to and that stay."""
-    parent = list(range(len(features)))
+def find_near(
+    seen: Seen, p: DedupParams, workers: int = 1, decided: Decided = NOTHING_DECIDED
+) -> Near:
+    """Compare every picture with the earlier ones that are like it and stand for their copies.
+
+    The same whatever the number of workers: islands of pictures that may hang together are
+    decided about apart from each other, each from its earliest picture on.
+    """
+    proposed: dict[int, list[Match]] = {}
+    for match in matches(seen.shelf.views, p.alike, WAYS if p.mirrored else 1):
+        proposed.setdefault(max(match.whole, match.part), []).append(match)
+    for _, later in decided.same | decided.template:
+        proposed.setdefault(later, [])
+    groups = Groups()
+    for match in itertools.chain.from_iterable(proposed.values()):
+        groups.join(match.whole, match.part)
+    for one, other in decided.same | decided.template:
+        groups.join(one, other)
+    islands: dict[int, dict[int, list[Match]]] = {}
+    for later in sorted(proposed):
+        islands.setdefault(groups.of(later), {})[later] = proposed[later]
     ties: list[Tie] = []
-    dropped: set[int] = set()
-    for later, proposals in sorted(_proposals(features, p).items()):
-        for earlier, bits, is_flipped in sorted(proposals):
-            if earlier in dropped:
-                continue
-            one = features[earlier].thumb
-            marked = hot(mirrored(one) if is_flipped else one, features[later].thumb)
-            line, share = worst_line(marked), float(marked.mean())
-            a, b = sorted((_root(parent, earlier), _root(parent, later)))
-            why = f"phash {bits}/64, {share:.3f} differs, {line:.2f} of a line"
-            if later not in dropped and line < p.same_line:
-                dropped.add(later)
-                ties.append(Tie(later, earlier, "same", line, why))
-            elif a != b and share < p.template_share and bits <= p.template_bits:
-                ties.append(Tie(later, earlier, "template", share, why))
-            else:
-                continue
-            parent[b] = a  # the oldest is the root
-    return Near(ties, [_root(parent, n) for n in range(len(features))])
+    decide = partial(_ties, seen, p, decided)
+    for some in ordered_map(decide, islands.values(), workers):
+        ties += some
+    ties.sort(key=lambda tie: (tie.later, tie.earlier))
+    groups = Groups()
+    for tie in ties:
+        groups.join(tie.later, tie.earlier)
+    return Near(ties, [groups.of(n) for n in range(len(seen.shelf))])
 
 
-def _proposals(features: Sequence[Features], p: DedupParams) -> dict[int, list[Proposal]]:
-    """Return, for each picture, the earlier ones whose hash is near."""
-    hashes = np.asarray([f.phash for f in features], np.uint64)
-    found: dict[int, list[Proposal]] = {}
-    for i, j, bits in near_pairs(hashes, hashes, max(p.same_bits, p.template_bits)).tolist():
-        found.setdefault(j, []).append((i, bits, False))
-    if p.mirrored:
-        flipped = np.asarray([phash(mirrored(f.thumb)) for f in features], np.uint64)
-        for i, j, bits in near_pairs(flipped, hashes, p.same_bits).tolist():
-            found.setdefault(j, []).append((i, bits, True))
-    return found
+def _ties(
+    seen: Seen, p: DedupParams, decided: Decided, island: Mapping[int, list[Match]]
+) -> list[Tie]:
+    """Decide about pictures that were proposed to each other, the earliest first."""
+    ties: list[Tie] = []
+    copies: set[int] = set()
+    groups = Groups()
+    for later, proposals in island.items():
+        related = []
+        open_ = [m for m in proposals if _pair(m) not in decided.apart]
+        told = _told(later, decided, copies)
+        for tie in itertools.chain(told, _compared(seen, later, open_, copies, p, decided)):
+            if tie.level == "same":
+                copies.add(later)
+                ties.append(tie)
+                break
+            related.append(tie)
+        else:
+            # one for each group that it joins
+            ties += [tie for tie in related if groups.join(tie.earlier, later)]
+    return ties
 
 
-def _root(parent: list[int], n: int) -> int:
-    while parent[n] != n:
-        parent[n] = n = parent[parent[n]]
-    return n
+def _told(later: int, decided: Decided, copies: set[int]) -> Iterator[Tie]:
+    """Yield what people said about a picture."""
+    levels: tuple[tuple[Level, frozenset[tuple[int, int]]], ...]
+    levels = (("same", decided.same), ("template", decided.template))
+    for level, pairs in levels:
+        for a, b in sorted(pairs):
+            if b == later and a not in copies:
+                yield Tie(later, a, level, 0.0, "decided")
+
+
+def _compared(
+    seen: Seen,
+    later: int,
+    proposals: Sequence[Match],
+    copies: set[int],
+    p: DedupParams,
+    decided: Decided,
+) -> Iterator[Tie]:
+    """Yield what a picture is to the earlier ones that stand for their copies.
+
+    Pictures of one template lie alike in each other: what aligned one is tried with the next.
+    """
+    known: dict[tuple[bool, bool, int, bool], list[np.ndarray]] = {}
+    for match in proposals:
+        pair = _pair(match)
+        if pair[0] in copies or pair in decided.template | decided.same:
+            continue
+        kind = (match.whole == later, match.whole_inner, match.way, match.part_inner)
+        tried = known.setdefault(kind, [])
+        found, warp = judged(seen, match, p, tried)
+        if warp is not None and found.share < p.template_share:
+            tried[:] = [warp, *tried[: _TRIED - 1]]
+        why = f"{_words(match)}alike {match.alike:.2f}, line {found.line:.2f}, "
+        why += f"{found.share:.3f} differs"
+        if found.share >= p.template_share:
+            continue  # blurred things are alike line by line, and as a whole they are not
+        if found.line < p.same_line:
+            yield Tie(later, pair[0], "same", found.line, why)
+        else:
+            yield Tie(later, pair[0], "template", found.share, why)
+
+
+def judged(
+    seen: Seen, match: Match, p: DedupParams, tried: Sequence[np.ndarray]
+) -> tuple[Difference, np.ndarray | None]:
+    """Return how different two pictures are, and the alignment that told so if it was new."""
+    shelf = seen.shelf
+    one = laid(shelf.thumb(match.whole, match.whole_inner), match.way)
+    other = shelf.thumb(match.part, match.part_inner)
+    best, warp, is_new = _least(one, other, [placed(CUTS[match.cut]), *tried], p)
+    text = min(shelf.frame_text[match.whole], shelf.frame_text[match.part])
+    if match.whole_inner and match.part_inner and text > p.frame_text:
+        framed = _with_frames(shelf, match, p)  # what is written around them counts too
+        best = replace(best, line=max(best.line, framed))
+    if best.line < p.same_line and (finer := _finer(seen, match, warp)) is not None:
+        # small letters are to be seen only now; measured so that one limit does for both
+        best = replace(best, line=max(best.line, finer * p.same_line / p.fine_line))
+    return best, warp if is_new else None
+
+
+def _least(
+    one: np.ndarray, other: np.ndarray, tried: Sequence[np.ndarray], p: DedupParams
+) -> tuple[Difference, np.ndarray, bool]:
+    """Return the least difference, the alignment that shows it, and whether it is a new one."""
+    found = [(difference(one, other, warp), warp) for warp in tried]
+    best, warp = min(found, key=lambda pair: pair[0].line)
+    if best.line < _SURE * p.same_line:
+        return best, warp, False
+    new = aligned(one, other, tried[0])
+    better = UNRELATED if new is None else difference(one, other, new)
+    if new is None or better.line >= best.line:
+        return best, warp, False
+    return better, new, True
+
+
+def _finer(seen: Seen, match: Match, warp: np.ndarray) -> float | None:
+    """Return the difference of a line at twice the size; None if they are not large enough."""
+    one = seen.fine(match.whole, match.whole_inner)
+    other = seen.fine(match.part, match.part_inner)
+    if one is None or other is None:
+        return None
+    one = laid(one, match.way)
+    near = twice(warp)
+    found = difference(one, other, near).line
+    new = aligned(one, other, near)
+    return found if new is None else min(found, difference(one, other, new).line)
+
+
+def _with_frames(shelf: Shelf, match: Match, p: DedupParams) -> float:
+    """Return the least difference of a line where one at least is seen with its frame."""
+    lines = []
+    for whole_inner, part_inner in ((False, False), (False, True), (True, False)):
+        one = laid(shelf.thumb(match.whole, whole_inner), match.way)
+        other = shelf.thumb(match.part, part_inner)
+        lines.append(_least(one, other, [placed(CUTS[0])], p)[0].line)
+    return min(lines, default=UNRELATED.line)
+
+
+def _words(match: Match) -> str:
+    turned = {0: "", 1: "mirrored, "}.get(match.way, "turned, ")
+    framed = "framed, " if match.whole_inner or match.part_inner else ""
+    return turned + framed + ("cut, " if match.cut else "")
+
+
+def _pair(match: Match) -> tuple[int, int]:
+    return min(match.whole, match.part), max(match.whole, match.part)

@@ -11,15 +11,33 @@ class DedupParams(Section):
     """Which pictures are one and the same, and which are set aside."""
 
     min_size_px: int = Field(default=32, ge=1, description="least short side; smaller: quarantine")
-    same_bits: int = Field(default=12, ge=0, le=32, description="hash distance worth a closer look")
-    template_bits: int = Field(default=6, ge=0, le=32, description="hash distance of a template")
+    alike: float = Field(
+        default=0.82, gt=0, lt=1, description="likeness at a glance that is worth a closer look"
+    )
     same_line: float = Field(
-        default=0.25, gt=0, lt=1, description="share of a text line that may differ in the same"
+        default=0.28, gt=0, lt=2, description="how different a line of the same picture may be"
+    )
+    fine_line: float = Field(
+        default=0.31, gt=0, lt=2, description="the same at 256 px, where both have so many"
     )
     template_share: float = Field(
-        default=0.1, gt=0, lt=1, description="share of the picture that may differ in a template"
+        default=0.18, gt=0, lt=1, description="share of the picture that may differ in a template"
     )
-    mirrored: bool = Field(default=False, description="a mirrored picture is the same picture")
+    frame_text: float = Field(
+        default=0.2, gt=0, lt=1, description="how full of text a frame is whose text counts"
+    )
+    mirrored: bool = Field(default=True, description="a mirrored or turned picture is the same")
+    min_contrast: float = Field(
+        default=2.0,
+        ge=0,
+        description="least spread of a channel's levels; less: quarantine as flat",
+    )
+    min_shown: float = Field(
+        default=0.003, ge=0, lt=1, description="least share that is not of the corners' colour"
+    )
+    placeholder_posts: int = Field(
+        default=4, ge=0, description="posts that show one empty-looking file: a notice; 0: never"
+    )
     max_quarantined: float = Field(default=0.5, ge=0, le=1, description="share that may be bad")
 
 

@@ -1,0 +1,144 @@
+"""Whether two pictures that may be alike are the same: laid over each other, compared line by line.
+
+A changed caption fills a window of the shape of some letters; noise, JPEG, a watermark and edges
+that moved by a fraction of a pixel do not.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from memegan.images.features import THUMB_PX
+
+_LETTERS = (32, 9)  # width and height of a few letters of a caption, in pixels
+_CONTRAST = 64.0  # gray levels: differences and textures that are fainter count little
+_HOT = 24  # gray levels: a pixel that differs by more differs
+_OVERLAP = 0.3  # least share of the picture that both show
+_STEPS = 25
+_PRECISION = 1e-3
+_SHADE = (17, 17)  # what changes over more pixels than that is light or tint, and no letters
+_EDGE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`line`: how different the most different line is, 0 equal, about 1 unrelated letters or more.
+
+    `share`: of what both pictures show that differs, 0..1.
+    """
+
+    line: float
+    share: float
+
+
+UNRELATED = Difference(line=9.0, share=1.0)
+
+
+def placed(cut: tuple[float, float, float]) -> np.ndarray:
+    """Return where each pixel of a whole view lies in the thumbnail it was cut from, (2, 3)."""
+    x, y, side = cut
+    half = 0.5 * side - 0.5  # pixels have their middle at one half
+    return np.array(
+        [[side, 0, x * THUMB_PX + half], [0, side, y * THUMB_PX + half]], dtype=np.float32
+    )
+
+
+def aligned(one: np.ndarray, other: np.ndarray, near: np.ndarray) -> np.ndarray | None:
+    """Return where each pixel of `one` lies in `other`, (2, 3) float32; None if nowhere near.
+
+    Enhanced correlation (Evangelidis and Psarakis 2008), affine, from a place that is near.
+    """
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, _PRECISION)
+    everywhere = np.full(one.shape, 255, np.uint8)
+    try:
+        _, warp = cv2.findTransformECC(
+            one, other, near.copy(), cv2.MOTION_AFFINE, criteria, everywhere, gaussFiltSize=5
+        )
+    except cv2.error:  # it did not converge: there is no such place
+        return None
+    moved = np.abs(np.asarray(warp)[:, :2] - near[:, :2])
+    return np.asarray(warp) if float(moved.max()) < 0.25 else None
+
+
+def twice(warp: np.ndarray) -> np.ndarray:
+    """Return the same place for pictures of twice the size, (2, 3) float32."""
+    linear, shift = warp[:, :2].astype(np.float64), warp[:, 2].astype(np.float64)
+    # a pixel's middle, at n, is at 2 n + 0.5 in the larger picture
+    shift = 2 * shift + 0.5 - linear @ np.array([0.5, 0.5])
+    return np.column_stack([linear, shift]).astype(np.float32)
+
+
+def difference(one: np.ndarray, other: np.ndarray, warp: np.ndarray) -> Difference:
+    """Compare two thumbnails where the warp lays them over each other.
+
+    Gain and bias are fitted to what does not differ, so brightness and contrast do not count.
+    """
+    size, flags = one.shape[::-1], cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(other, warp, size, flags=flags | cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(
+        np.full(other.shape, 1, np.uint8), warp, size, flags=flags | cv2.INTER_NEAREST
+    )
+    shared = cv2.erode(inside, _EDGE).astype(bool)  # the rim is mixed with what lies outside
+    covered = float(shared.mean())
+    if covered < _OVERLAP:
+        return UNRELATED
+    y = one.astype(np.float32)
+    x = _like(y, moved.astype(np.float32), shared)
+    apart = _without_shades(y - x, shared)
+    differs = cv2.blur(np.abs(apart), (3, 3)) > _HOT
+    share = float((differs & shared).mean()) / covered
+    return Difference(_worst_line(x, y, apart, shared), share)
+
+
+def _without_shades(apart: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """Return the difference without what changes slowly: another tint of the sky, a light leak."""
+    weight = shared.astype(np.float32)
+    slow = cv2.blur(apart * weight, _SHADE, borderType=cv2.BORDER_CONSTANT)
+    covered = cv2.blur(weight, _SHADE, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray((apart - slow / np.maximum(covered, 1e-6)) * weight)
+
+
+def _like(y: np.ndarray, x: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """Return x with the gain and bias that make it like y, 0..255; outliers have no say."""
+    usable = shared & (x > 4) & (x < 251) & (y > 4) & (y < 251)  # what is cut off says nothing
+    if usable.mean() < 0.04:
+        usable = shared
+    chosen, gain, bias = usable, 1.0, 0.0
+    for _ in range(3):
+        xs, ys = x[chosen], y[chosen]
+        mean_x, mean_y = float(xs.mean()), float(ys.mean())
+        spread = float(((xs - mean_x) ** 2).mean())
+        gain = float(((xs - mean_x) * (ys - mean_y)).mean()) / spread if spread > 1 else 1.0
+        gain = min(max(gain, 0.5), 2.0)
+        bias = mean_y - gain * mean_x
+        chosen = usable & (np.abs(y - gain * x - bias) < _HOT)
+        if chosen.mean() < 0.02:
+            break
+    return np.asarray((gain * x + bias).clip(0, 255))
+
+
+def _worst_line(x: np.ndarray, y: np.ndarray, apart: np.ndarray, shared: np.ndarray) -> float:
+    """Return the largest mean square difference in a window, over its texture and faint contrast.
+
+    For letters over other letters that is about 1: both have the same texture, unrelated.
+    """
+    worst = 0.0
+    weight = shared.astype(np.float32)
+    for window in (_LETTERS, _LETTERS[::-1]):  # a picture may lie on its side
+
+        def mean(values: np.ndarray, window: tuple[int, int] = window) -> np.ndarray:
+            return np.asarray(cv2.blur(values, window, borderType=cv2.BORDER_CONSTANT))
+
+        full = mean(weight)
+        inside = full > 0.9
+        if not inside.any():
+            continue
+        full = np.maximum(full, 1e-6)
+        texture = sum(
+            np.maximum(mean(v * v * weight) / full - (mean(v * weight) / full) ** 2, 0)
+            for v in (x, y)
+        )
+        ratio = mean(apart * apart) / full / (texture + _CONTRAST**2)
+        worst = max(worst, float(ratio[inside].max()))
+    return worst
