@@ -28,12 +28,7 @@ class Project:
             else:
                 shutil.copy(source, target)
         (folder / "data/inputs").mkdir(parents=True)
-        for name in (
-            "data/takedown.csv",
-            "data/blocklist.csv",
-            "data/decisions.csv",
-            "data/inputs/README.md",
-        ):
+        for name in ("data/takedown.csv", "data/blocklist.csv", "data/inputs/README.md"):
             shutil.copy(ROOT / name, folder / name)
         subprocess.run(["git", "init", "-q", str(folder)], check=True)
         runs = yaml.safe_load((folder / "params.yaml").read_text())["train"]
@@ -82,9 +77,7 @@ class Project:
                                 f"{name}/{t}.csv" for t in ("kept", "duplicates", "quarantine")
                             )
                         elif name == "data/select":
-                            yield from (
-                                f"{name}/{t}.csv" for t in ("selected", "left", "likeness")
-                            )
+                            yield from (f"{name}/{t}.csv" for t in ("selected", "left", "likeness"))
                         elif name == "report":
                             yield f"{name}/index.html"
                         elif name == "data/images":
