@@ -13,7 +13,7 @@ from memegan.networks.blocks import count_parameters
 from memegan.networks.causal import CausalConv, concat_elu
 from memegan.networks.mixtures import Mixture, Noise, bits_per_dim, draw, levels
 from memegan.networks.pixelcnn import PixelCNN, Shape
-from memegan.networks.pixelcnn_sample import numbers_of, sample
+from memegan.networks.pixelcnn_sample import few_threads, numbers_of, sample
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -347,3 +347,20 @@ def test_a_sample_may_be_used_like_any_tensor() -> None:
     made = sample(net, torch.rand(1, 8, 8, 5)).requires_grad_()
     torch.autograd.backward(net(made).sum())
     assert made.grad is not None
+
+
+def test_small_products_are_made_by_one_thread_and_the_others_come_back() -> None:
+    cpu, before = torch.device("cpu"), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        counts = []
+        for features in (64, 4096, 4097):
+            with few_threads(features, cpu):
+                counts.append(torch.get_num_threads())
+            assert torch.get_num_threads() == 2
+        assert counts == [1, 1, 2]
+        with pytest.raises(ZeroDivisionError), few_threads(1, cpu):
+            counts.append(1 // 0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
