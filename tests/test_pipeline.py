@@ -28,7 +28,12 @@ class Project:
             else:
                 shutil.copy(source, target)
         (folder / "data/inputs").mkdir(parents=True)
-        for name in ("data/takedown.csv", "data/blocklist.csv", "data/inputs/README.md"):
+        for name in (
+            "data/takedown.csv",
+            "data/blocklist.csv",
+            "data/decisions.csv",
+            "data/inputs/README.md",
+        ):
             shutil.copy(ROOT / name, folder / name)
         subprocess.run(["git", "init", "-q", str(folder)], check=True)
         runs = yaml.safe_load((folder / "params.yaml").read_text())["train"]
