@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -152,7 +153,7 @@ def _mistake(detail: ErrorDetails, model: type[Section]) -> str:
             return f"'{word}' is not one of {', '.join(known)}{did_you_mean(word, known)}"
     text = detail["msg"][:1].lower() + detail["msg"][1:]
     quotes = "; put it in quotes" if kind == "string_type" else ""
-    short = isinstance(given, bool | int | float | str | date)
+    short = isinstance(given, bool | int | float | Fraction | str | date)
     return f"{text}, not {given!s:.60}{quotes}" if short else text
 
 

@@ -76,9 +76,9 @@ def test_mistakes_of_all_sections_come_at_once_with_their_lines_and_what_was_mea
     found = "\n".join(mistakes(Path("params.yaml")))
     for place, what in (
         ("kind: dmeo", "; did you mean 'demo'?"),
-        ("every_s: -1.0", "frames.every_s: input should be greater than 0, not -1.0"),
+        ("every_s: -1.0", "frames.every_s: input should be greater than 0, not -1"),
         ("fit: cropp", "did you mean 'crop'?"),
-        ("generator: resnett", "model.generator: 'resnett' is not one of resnet, unet"),
+        ("generator: resnett", "model.generator: 'resnett' is not one of resnet, unet, vgg16"),
         ("batch_sise", "train.cyclegan.batch_sise: unknown key; did you mean 'batch_size'?"),
         ("n_max: many", "evaluate.n_max: input should be a valid integer"),
     ):
