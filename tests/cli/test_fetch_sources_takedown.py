@@ -102,13 +102,16 @@ def test_takedown_names_rows_and_models_and_is_obeyed(capsys: pytest.CaptureFixt
     other = replace(like, id="b" * 16, origin_sha256="b" * 64, url="http://a.example/2.png")
     third = replace(other, id="c" * 16, origin_sha256="c" * 64, post_id="demo:cats:3", split="test")
     write_table(Path("data/manifest.csv"), Row, [first, other, third])
-    Path("models/cyclegan").mkdir(parents=True)
-    Path("params.yaml").write_text(
-        "train:\n  cyclegan: {data: {a: photo, b: cartoon}}\n  hypergan: {data: {a: meme}}\n"
-    )
+    for run, data in (("cyclegan", {"a": "photo", "b": "cartoon"}), ("hypergan", {"a": "meme"})):
+        Path("models", run).mkdir(parents=True)
+        about = {"run": {"data": data}, "memegan_key": run}
+        Path("models", run, "model.json").write_text(json.dumps(about))
     takedown(["http://a.example/1.png", "c" * 16], as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert (found["rows"], found["models"]) == (["a" * 16, "c" * 16], {"cyclegan": 1})
+    assert (found["rows"], found["models"]) == (
+        ["a" * 16, "c" * 16],
+        {"cyclegan": {"train": 1, "test": 1}},
+    )
     assert (found["added"], found["then"][0]) == (2, "dvc repro")
     banned = Banned.load()
     assert banned.reason(urls=["http://a.example/1.png"]) == "takedown"

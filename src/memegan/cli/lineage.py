@@ -47,12 +47,19 @@ SHOWN = {  # what of a row is told; --json has all of it
     IMAGES: ("id", "width_px", "height_px", "sha256"),
     MANIFEST: ("id", "domain", "split", "group", "label"),
 }
+# what a run has made: its model, generated pictures, curves and metrics
+_OF_RUN = (
+    r"^(?:\./)?(?:models|samples|(?:plots|metrics)/(?:train|eval))/([^/]+?)(?:\.\w+)?(?:/.*)?$"
+)
 USES = {"train": "training", "val": "validation", "test": "the test"}
 
 
 def lineage(
     what: Annotated[
-        str, typer.Argument(help="a run, its key, a url, post id, sha256, id of a row, or a file")
+        str,
+        typer.Argument(
+            help="a run, its key, a url, post id, sha256, id of a row, or a file, generated or not"
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="all columns, for programs")] = False,
 ) -> None:
@@ -122,8 +129,8 @@ def read_models() -> Iterator[tuple[str, JSON]]:
 
 
 def run_named(what: str, models: Mapping[str, JSON]) -> str:
-    """Return the run that `what` names by its name, folder or key, or an empty text."""
-    name = re.sub(r"^(\./)?models/([^/]+).*", r"\2", what)
+    """Return the run that `what` names by its name, key, or a file of its, or an empty text."""
+    name = re.sub(_OF_RUN, r"\1", what)
     return next((n for n, about in models.items() if name in (n, about["memegan_key"])), "")
 
 

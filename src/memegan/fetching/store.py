@@ -118,6 +118,15 @@ class Store:
             )
         return data
 
+    def remove(self, sha256: str) -> int:
+        """Delete a file and what the journal says of its urls; return how many there were."""
+        path, found = self.path(sha256), 0
+        if path.exists():
+            path.unlink()
+            found = 1
+        self._db.execute("DELETE FROM urls WHERE sha256 = ?", (sha256,))
+        return found
+
     def first_seen(self, sha256: str, size: int, snapshot: str) -> str:
         """Return the snapshot in which a file first came, noting it if that is now."""
         self._db.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?)", (sha256, size, snapshot))
