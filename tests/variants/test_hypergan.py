@@ -1,18 +1,25 @@
 """HyperGAN: steps are those of plain formulas, DiffAugment is smooth and fair, sizes fit."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
-from tests.training.trainer import RUNS, data_of, made
+from benchmarks import _modes
+from pydantic import ValidationError
+from tests.training.trainer import RUNS, After, data_of, go_on, made
 from torch import Tensor
 
+from memegan.adversarial import NAMES
 from memegan.dataset import Batch
+from memegan.errors import DataError, Stopped
 from memegan.losses import ADVERSARIAL
 from memegan.networks.presets import PRESETS
 from memegan.regularisers import diff_augment
 from memegan.rng import Numbers
-from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun
+from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun, TrainerParams
 
 PLAIN: dict[str, object] = {
     "loss": {"name": "standard"},
@@ -176,6 +183,196 @@ def test_every_preset_learns_at_any_size_with_and_without_classes(preset: str, s
         ] == []  # a last bias cancels out in pairs
         shown = variant.show(variant.nets(), batch, Numbers(1, 0))["fake"]
         assert shown.shape == (4, 3, size, size)
+
+
+# Losses, hooks, trainers and optimizers by name ---------------------------------------------------
+
+
+def small(**changes: object) -> HyperGANRun:
+    values = {**RUNS["hypergan"], "loss": {}, "trainer": {}, "augment": "none", **changes}
+    run: HyperGANRun = VARIANT.run.model_validate(values)
+    return run
+
+
+def steps(run: HyperGANRun, count: int = 3) -> tuple[HyperGAN, dict[str, Tensor]]:
+    variant = VARIANT.make(run)
+    assert isinstance(variant, HyperGAN)
+    optimizers, data = variant.optimizers(), data_of(run).train
+    for seen in range(0, count * run.batch_size, run.batch_size):
+        batch = data.batch(seen, run.batch_size, run.seed, run.crop_px, run.flip)
+        torch.manual_seed(seen)
+        losses = variant.step(batch, optimizers, Numbers(run.seed, seen))
+    return variant, losses
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_loss_trains_both_sides(name: str) -> None:
+    run = small(loss={"name": name})
+    fresh = VARIANT.make(run)
+    variant, losses = steps(run)
+    assert all(bool(torch.isfinite(loss.detach())) for loss in losses.values())
+    for net, old in ((variant.generator, fresh), (variant.discriminator, fresh)):
+        before = old.state_dict()
+        name_of = "generator" if net is variant.generator else "discriminator"
+        moved = [not torch.equal(p, before[f"{name_of}.{k}"]) for k, p in net.named_parameters()]
+        assert sum(moved) > len(moved) / 2
+
+
+HOOKS: dict[str, tuple[str, dict[str, object]]] = {  # what is noted: its weight, and a run
+    "r2": ("r2_gamma", {"loss": {"r2_gamma": 1.0, "r1_every": 1}}),
+    "gradient_penalty": (
+        "gradient_penalty",
+        {"loss": {"name": "wasserstein", "gradient_penalty": 10.0}},
+    ),
+    "roth": ("roth_gamma", {"loss": {"roth_gamma": 1.0}}),
+    "consistency": ("consistency", {"loss": {"consistency": 1.0}}),
+    "reconstruction": (
+        "reconstruction",
+        {"network": {"preset": "fastgan", "z_size": 8, "generator_width": 4}},
+    ),
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_is_noted_and_changes_what_is_learnt(hook: str) -> None:
+    weight, changes = HOOKS[hook]
+    run = small(**changes)
+    without = run.model_copy(update={"loss": run.loss.model_copy(update={weight: 0.0})})
+    (ours, losses), (plain, fewer) = steps(run), steps(without)
+    assert hook in losses
+    assert hook not in fewer
+    assert float(losses[hook].detach()) > 0
+    same = zip(ours.discriminator.parameters(), plain.discriminator.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in same)
+
+
+def test_ada_moves_its_strength_and_it_is_part_of_the_state() -> None:
+    variant, _ = steps(small(augment="ada", ada_images=20), 4)
+    assert "strength" in variant.state_dict()
+    assert 0 <= float(variant.strength) <= 1
+    assert float(variant.strength) in (0.0, *(pytest.approx(n / 10) for n in range(11)))
+
+
+def test_turns_are_taken_as_the_trainer_says() -> None:
+    weights = {}
+    for kind in ("alternating", "simultaneous", "balanced"):
+        variant, _ = steps(small(trainer={"kind": kind}))
+        weights[kind] = [p.detach().clone() for p in variant.parameters()]
+    one, both, _ = weights.values()
+    assert any(not torch.equal(a, b) for a, b in zip(one, both, strict=True))
+    never = small(trainer={"kind": "balanced", "balance": 1e-9})
+    variant, _ = steps(never)
+    before = VARIANT.make(never).state_dict()
+    still = {n for n, p in variant.named_parameters() if torch.equal(p, before[n])}
+    told = {n for n, _ in variant.named_parameters() if n.startswith("discriminator")}
+    assert told <= still or still == set()  # it rests while it tells a pair apart
+
+
+def test_a_simultaneous_step_uses_the_weights_from_before_for_both_sides() -> None:
+    run = small(trainer={"kind": "simultaneous", "optimizer": "SGD", "learning_rate": 0.1})
+    ours, plain = VARIANT.make(run).double(), VARIANT.make(run).double()
+    assert isinstance(plain, HyperGAN)
+    batch = data_of(run).train.batch(0, 2, 1, 16, False)
+    batch = Batch({"a": batch.images["a"].double()})
+    ours.step(batch, ours.optimizers(), Doubled(1, 0))
+    fake = plain.generator(Doubled(1, 0).normal("z/g", 2, 8))
+    judge = softplus(-plain.discriminator(batch.images["a"])) + softplus(
+        plain.discriminator(fake.detach())
+    )
+    made = softplus(-plain.discriminator(fake)).mean()
+    sides = ((plain.discriminator, judge.mean()), (plain.generator, made))
+    slopes = [torch.autograd.grad(cost, list(net.parameters())) for net, cost in sides]
+    for (net, _), slope in zip(sides, slopes, strict=True):
+        for p, change in zip(net.parameters(), slope, strict=True):
+            p.data -= 0.1 * change
+    for p, q in zip(ours.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(p, q, atol=1e-9)
+
+
+OPTIMIZERS = get_args(TrainerParams.model_fields["optimizer"].annotation)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_resumes_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    changes: dict[str, object] = {"trainer": {"optimizer": name}, "total_images": 8}
+    if name == "SGD":
+        changes["trainer"] = {"optimizer": name, "options": {"momentum": 0.5}}
+    straight = go_on("hypergan", tmp_path / "straight", changes)
+    with suppress(Stopped):
+        go_on("hypergan", tmp_path / "state", changes, After(2))
+    resumed = go_on("hypergan", tmp_path / "state", changes)
+    wanted, found = straight.tensors(), resumed.tensors()
+    assert wanted.keys() == found.keys()
+    assert [name for name in wanted if not torch.equal(wanted[name], found[name])] == []
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"network": {"generator": "maps 8\nconv 3"}}, "line 2: the last layer, conv, gives"),
+        ({"network": {"discriminator": "covn 8"}}, "network.discriminator: line 1, column 1"),
+        (
+            {"network": {"discriminator": "conv 8\nlogit\nlinear 2"}},
+            r"\(2,\); it is to give \(1,\)",
+        ),
+        ({"network": {"preset": "dcgn"}}, "preset"),
+        ({"loss": {"name": "kl", "relativistic": "paired"}}, "relativistic goes with"),
+        ({"loss": {"alpha": 1.0}}, "alpha is neither 0 nor 1"),
+        ({"loss": {"reconstruction": 1.0}}, "needs network.decoder"),
+        ({"trainer": {"options": {"momentum": 1.0}}}, "Adam refuses its options"),
+        ({"trainer": {"optimizer": "adam"}}, "optimizer"),
+        ({"label": "kind"}, "label and classes of a hypergan run come together"),
+        ({"network": "dcgan"}, "network"),
+        ({"network": 3, "loss": 4}, "network"),
+    ],
+)
+def test_a_mistake_in_a_run_is_told_before_anything_is_trained(
+    changes: dict[str, object], what: str
+) -> None:
+    with pytest.raises(ValidationError, match=what):
+        small(**changes)
+
+
+def test_a_class_that_the_run_does_not_count_is_told() -> None:
+    run = small(label="kind", classes=2)
+    variant = VARIANT.make(run)
+    batch = data_of(run).train.batch(0, 2, 1, 16, False)
+    with pytest.raises(DataError, match="class 2, the run says 2 classes"):
+        variant.step(
+            Batch(batch.images, {"a": torch.tensor([0, 2])}), variant.optimizers(), Numbers(1, 0)
+        )
+
+
+def test_a_preset_fills_what_the_run_leaves_unsaid_and_a_whole_run_is_read_as_it_was() -> None:
+    run = small(network={"preset": "wgan-gp"}, trainer={"beta2": 0.5})
+    assert (run.loss.name, run.loss.gradient_penalty) == ("wasserstein", 10)
+    assert (run.trainer.discriminator_steps, run.trainer.beta2) == (5, 0.5)
+    assert VARIANT.run.model_validate(run.model_dump()) == run
+    plain = small(network={"preset": "r3gan"}, loss={"r1_gamma": 0.0})
+    assert (plain.loss.relativistic, plain.loss.r1_gamma, plain.loss.r2_gamma) == ("paired", 0, 1)
+
+
+def test_pictures_of_a_class_differ_from_those_of_another() -> None:
+    run = small(label="kind", classes=3)
+    variant = VARIANT.make(run)
+    batch = data_of(run).train.batch(0, 2, 1, 16, False)
+    shown = [
+        variant.show(variant.nets(), Batch(batch.images, {"a": torch.full((2,), k)}), Numbers(1, 0))
+        for k in (0, 1)
+    ]
+    assert not torch.equal(shown[0]["fake"], shown[1]["fake"])
+
+
+def test_the_known_modes_are_found_again_and_mixtures_are_not() -> None:
+    pictures, modes = _modes.pictures(300, 1)
+    images = pictures.float() / 127.5 - 1
+    assert torch.equal(_modes.classify(images), modes)
+    assert int((_modes.classify(torch.zeros(4, 3, 32, 32)) >= 0).sum()) == 0
+    mixed = (images[:150] + images[150:]) / 2
+    assert float((_modes.classify(mixed) >= 0).float().mean()) < 0.2
 
 
 # DiffAugment -------------------------------------------------------------------------------------
