@@ -269,7 +269,18 @@ def test_the_doctor_finds_this_machine_fit(capsys: Out) -> None:
     assert doctor(as_json=True) == 0
     found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
     names = [f["name"] for f in found]
-    assert names == ["python", "torch", "gpu", "disk", "video", "packages", "mlflow", "git", "dvc"]
+    assert names == [
+        "python",
+        "torch",
+        "gpu",
+        "disk",
+        "video",
+        "packages",
+        "mlflow",
+        "git",
+        "dvc",
+        "tokens",
+    ]
     assert all(f["ok"] and f["found"] for f in found)
     assert doctor() == 0
     told = capsys.readouterr().out.splitlines()
@@ -302,6 +313,16 @@ def test_mends_are_printed_below_what_failed_and_nowhere_else(tmp_path: Path) ->
     assert told.count("fix: ") == 2
     assert "FAIL  git      not found\n        fix: install git\n" in told
     assert "FAIL  dvc      not found\n        fix: source .venv/bin/activate" in told
+
+
+def test_tokens_are_named_and_never_shown(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    monkeypatch.setenv("VK_SERVICE_TOKEN", "hush")
+    monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
+    doctor()
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if " tokens " in one]
+    assert "set: VK_SERVICE_TOKEN; not set: " in line
+    assert "KAGGLE_API_TOKEN (kaggle)" in line
+    assert "hush" not in line
 
 
 def test_a_tracking_store_that_is_set_is_named(

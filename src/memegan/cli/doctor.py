@@ -15,6 +15,13 @@ import typer
 
 from memegan.tracking.store import uri_without_secret
 
+TOKENS = {  # of the environment; none is needed for the demo and for material that lies here
+    "VK_SERVICE_TOKEN": "vk",
+    "REDDIT_CLIENT_ID": "reddit",
+    "REDDIT_CLIENT_SECRET": "reddit",
+    "KAGGLE_API_TOKEN": "kaggle",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -104,6 +111,15 @@ def _program(name: str, fix: str) -> Finding:
     return Finding(name, ok, "found" if ok else "not found", fix)
 
 
+def _tokens() -> Finding:
+    """Say which are set, never what they are."""
+    there = [name for name in TOKENS if os.environ.get(name)]
+    lacking = [f"{name} ({kind})" for name, kind in TOKENS.items() if name not in there]
+    told = [f"set: {', '.join(there)}"] * bool(there)
+    told += [f"not set: {', '.join(lacking)}"] * bool(lacking)
+    return Finding("tokens", True, "; ".join(told))
+
+
 CHECKS: tuple[Callable[[], Finding], ...] = (
     _python,
     _torch,
@@ -114,4 +130,5 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _store,
     lambda: _program("git", "install git"),
     lambda: _program("dvc", "source .venv/bin/activate, or write .venv/bin/dvc"),
+    _tokens,
 )
