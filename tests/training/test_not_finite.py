@@ -19,7 +19,7 @@ from memegan.tracking.spool import MemoryTracker
 from memegan.training.checkpoint import Whole
 from memegan.training.loop import train
 from memegan.training.stopping import Stop
-from memegan.variants.base import GradientError, Plan, Variant, adam, descend
+from memegan.variants.base import GradientError, Plan, Variant, adam, descend, freeze
 
 
 class Colour(Variant):
@@ -32,6 +32,7 @@ class Colour(Variant):
         super().__init__()
         self.bad, self.steep = bad, steep or set()
         self.net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+        self.other = nn.Linear(1, 1)
         self.register_buffer("memory", torch.zeros(3))
 
     def nets(self) -> dict[str, nn.Module]:
@@ -50,7 +51,9 @@ class Colour(Variant):
         distance = l1(made, images)
         if numbers.images_seen // len(images) in self.steep:
             distance = (distance - distance.detach()).sqrt()  # 0, with slope 1 / 0
+        freeze([self.other], True)  # as the other side of a GAN is while one learns
         descend(optimizers["net"], distance)
+        freeze([self.other], False)
         return {"distance": distance, "other": distance.detach() * 0}
 
     def show(
@@ -108,6 +111,7 @@ def test_a_step_with_a_bad_gradient_is_skipped_like_one_with_a_bad_loss(
         variant = Colour(bad, steep)
         whole = train(variant, data_of(run), run, MemoryTracker(), path, Stop(math.inf))
         ends.append(copy_of(whole))
+        assert all(weight.requires_grad for weight in variant.parameters())
     assert all(torch.equal(ends[0][name], value) for name, value in ends[1].items())
     assert "step skipped at 4 images: not finite: gradient" in caplog.messages
 

@@ -15,13 +15,14 @@ _ORDER = ("a", "fake_b", "cycle_a", "identity_b", "b", "fake_a", "cycle_b", "ide
 def grid(images: Mapping[str, Tensor], columns: int = 8) -> Tensor:
     """Lay what `Variant.show` gave out as one (3, H', W') uint8 picture.
 
-    Each name is a row, inputs above what became of them; a single name is wrapped instead.
+    Each name is a row, inputs above what became of them, then what only one variant shows; a single
+    name is wrapped instead.
     """
     if len(images) == 1:
         (only,) = images.values()
         wide = min(columns, len(only))
         return picture({str(n): only[n : n + wide] for n in range(0, len(only) - wide + 1, wide)})
-    return labelled({name: images[name] for name in _ORDER if name in images})
+    return labelled({name: images[name] for name in (*_ORDER, *images) if name in images})
 
 
 def picture(rows: Mapping[str, Tensor]) -> Tensor:
