@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +11,12 @@ import typer
 from memegan.cli.unpack import existing, fresh, section, tell
 from memegan.errors import ParamsError
 from memegan.images.candidates import Candidate, fetched, framed, kept_row
+from memegan.images.decided import DECISIONS, read_decisions
 from memegan.images.dedup import counts
 from memegan.images.dedup import dedup as decide
+from memegan.images.look import whole
 from memegan.images.params import DedupParams
+from memegan.images.review import Show, review_page
 from memegan.media import sniff
 from memegan.packs import read_place
 from memegan.records import DuplicateRow, KeptRow, QuarantineRow
@@ -32,6 +35,12 @@ def dedup(
         bool, typer.Option("--mirrored/--upright", help="a mirrored or turned picture is the same")
     ] = True,
     min_size_px: Annotated[int | None, typer.Option(help="least short side")] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="also review.html: what is alike, side by side")
+    ] = False,
+    decisions: Annotated[
+        Path, typer.Option(help="what was decided about pairs; review.html makes it")
+    ] = DECISIONS,
     as_json: Annotated[bool, typer.Option("--json", help="counts as JSON")] = False,
 ) -> None:
     """Find what is broken or there twice: kept.csv, duplicates.csv, quarantine.csv.
@@ -45,11 +54,21 @@ def dedup(
     p = section(DedupParams, mirrored=mirrored, min_size_px=min_size_px, max_quarantined=1.0)
     found = [one for folder in folders for one in found_in(folder)]
     with fresh(out):
-        made = decide(found, read_place, p, Banned.load(), os.cpu_count() or 1)
+        told = read_decisions(decisions)
+        made = decide(found, read_place, p, Banned.load(), os.cpu_count() or 1, told)
         write_table(out / "kept.csv", KeptRow, made.kept)
         write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)
         write_table(out / "quarantine.csv", QuarantineRow, made.quarantine)
+        if review:
+            page = review_page(made.duplicates, _shower(found))
+            (out / "review.html").write_text(page, encoding="utf-8", newline="\n")
     tell(counts(made), out, as_json)
+
+
+def _shower(found: Sequence[Candidate]) -> Show:
+    """Return what gives the pixels of a picture by its id."""
+    rows = {one.row.id: one.row for one in reversed(found)}
+    return lambda id_: whole(rows[id_], read_place(rows[id_])) if id_ in rows else None
 
 
 def found_in(folder: Path) -> Iterator[Candidate]:
