@@ -78,7 +78,7 @@ def test_real_pictures_and_a_real_video_become_trained_and_judged_models(
         assert judged
         assert all(math.isfinite(metric["value"]) for metric in judged.values())
         last = Image.open(max(Path("samples", name).glob("*.png")))
-        assert any(low < high for low, high in last.convert("RGB").getextrema())  # not one colour
+        assert last.convert("RGB").getcolors(1) is None  # more than one colour
     page = Path("report/index.html").read_text(encoding="utf-8")
     assert "memegan on real pictures" in page
     assert "Blender Foundation" in Path("data/card.md").read_text(encoding="utf-8")
