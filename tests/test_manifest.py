@@ -191,3 +191,12 @@ def test_the_croissant_file_is_valid_and_the_card_counts(tmp_path: Path) -> None
     assert f"| photo | {counts[0]} | {counts[1]} | {counts[2]} | 60 |" in told
     assert "| dedup | truncated | 2 |" in told
     assert "Warning: val holds 30%." in told
+
+
+def test_a_group_that_swallows_a_domain_is_told_with_the_way_out() -> None:
+    memes = [image(n, domain="meme", template="t" * 16) for n in range(100, 140)]
+    told = build([*MANY, *memes], [], P.model_copy(update={"min_rows": 0})).warnings
+    assert [w for w in told if "holds 40 of the 40 rows of domain 'meme'" in w]
+    assert "without `template`" in told[-1]
+    finer = P.model_copy(update={"group_by": ("gallery",)})
+    assert not [w for w in build([*MANY, *memes], [], finer).warnings if "meme" in w]

@@ -34,7 +34,7 @@ class Run(Section):
     total_images: int = Field(ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     name: str = "x"
-    parts: tuple[Annotated[Small | Big, Field(discriminator="kind")], ...] = ()
+    parts: tuple[Annotated[Small | Big, Field(discriminator="kind")], ...] = Field((), min_length=1)
 
     @field_validator("name")
     @classmethod
@@ -135,6 +135,12 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, tol
     assert f"{tmp_path / 'params.yaml'} {told}" in error.value.what
     assert error.value.exit_code == 2
     assert "git checkout params.yaml && dvc checkout" in str(error.value)
+
+
+def test_a_list_whose_one_item_is_wrong_is_not_called_too_short(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError) as error:
+        load(tmp_path, GOOD + "    parts:\n      - kind: big\n")
+    assert "mistakes" not in error.value.what
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

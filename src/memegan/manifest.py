@@ -73,7 +73,7 @@ def build(
     rows = [_row(image, names[image.id], sides[image.id], p.label) for image in images]
     rows.sort(key=lambda row: row.id)
     _require(rows, p)
-    return Manifest(rows, moved, _far_from_shares(rows, p))
+    return Manifest(rows, moved, [*_far_from_shares(rows, p), *_overgrown(rows, p)])
 
 
 def leaks(
@@ -188,3 +188,17 @@ def _far_from_shares(rows: Sequence[Row], p: ManifestParams) -> list[str]:
         for name, share in wanted.items()
         if abs(counts[name] / len(rows) - share) > 0.05
     ]
+
+
+def _overgrown(rows: Sequence[Row], p: ManifestParams) -> list[str]:
+    """Tell of groups that hold most of a domain: the other sides of the split see little of it."""
+    told = []
+    sizes = Counter(row.domain for row in rows)
+    for (domain, group), count in sorted(Counter((r.domain, r.group) for r in rows).items()):
+        if count > sizes[domain] / 2 and count > p.min_rows:
+            told.append(
+                f"group {group} holds {count} of the {sizes[domain]} rows of domain '{domain}', "
+                f"all on one side; a community that shares one template is split without "
+                f"`template` in manifest.group_by (now {', '.join(p.group_by)})"
+            )
+    return told

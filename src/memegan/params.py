@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -64,6 +64,8 @@ def load_section(
         section = model.model_validate(value)
     except ValidationError as error:
         for detail in error.errors():
+            if _follows(detail):
+                continue
             head, *rest = detail["loc"] or ("",)
             place = (*moved.get(str(head), (*keys, head)), *rest)
             if detail["type"] == "union_tag_invalid":
@@ -133,6 +135,12 @@ def _told(path: Path, root: yaml.Node | None, place: Loc, what: str) -> str:
     """Say it as "params.yaml line 12: model.generator: what is wrong"."""
     line, named = _found(root, place)
     return f"{path} line {line}: {'.'.join(map(str, named))}: {what}"
+
+
+def _follows(detail: ErrorDetails) -> bool:
+    """Tell whether a list only counts as too short because its items are wrong themselves."""
+    is_short, given = detail["type"] == "too_short", detail["input"]
+    return is_short and isinstance(given, Sequence) and len(given) >= detail["ctx"]["min_length"]
 
 
 def _mistake(detail: ErrorDetails, model: type[Section]) -> str:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,7 @@ def test_fetch_of_a_list_needs_a_folder() -> None:
         fetch(["http://a.example/1.png"])
 
 
+PACKED = f"archives/{'f' * 16}"
 PARAMS = """# mine
 scrape:
   snapshot: "2026-11-21"
@@ -120,3 +122,21 @@ def test_takedown_names_rows_and_models_and_is_obeyed(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.startswith("0 new of 1 in data/takedown.csv\n")
     with pytest.raises(ParamsError, match="no url, post id"):
         takedown(["what"])
+
+
+def test_takedown_reaches_what_was_brought_and_names_the_archive_that_holds_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home = Path(".memegan/brought/dvc-1")
+    for path, content in (("files/a/1.png", png(1)), ("files/2.png", png(2)), (PACKED, b"zip")):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_bytes(content)
+    digest = hashlib.sha256(png(1)).hexdigest()
+    takedown(
+        [digest, f"https://a.example/cats#{Path(PACKED).name}.4", "http://a.example/2.png"],
+        as_json=True,
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["removed_from_store"] == 1
+    assert [path.name for path in (home / "files").rglob("*.png")] == ["2.png"]
+    assert found["then"][0].startswith(f"delete {(home / PACKED).as_posix()} ")

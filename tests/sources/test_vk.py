@@ -1,6 +1,7 @@
 """VK on loopback: pages, sizes, galleries, reposts, and each error code as it must be treated."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ from pydantic import ValidationError
 from tests.sources.service import Asked, fetch, scrape, serving
 
 from memegan.errors import SourceError
+from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.listing import listing
+from memegan.fetching.store import Store
 from memegan.sources.base import Post, Request
 from memegan.sources.vk import TOKEN, Clock, VkApi, VkSource
 
 SECRET = "s3cret-t0ken"
 OWNER = -77
+LOOPBACK = EngineParams(allow_private_hosts=("localhost",), api_requests_per_s=1000)
 
 
 def photo(url: str, width: int = 8, height: int = 8) -> dict[str, Any]:
@@ -87,6 +92,31 @@ def test_a_whole_scrape_reads_the_wall_and_its_pictures() -> None:
 def test_all_pages_are_read_and_each_post_once(count: int) -> None:
     posts = posts_of([item(n) for n in range(count)])
     assert [int(post.id) for post in posts] == list(range(count))[::-1]
+
+
+def test_a_refresh_reads_no_further_than_what_is_known(tmp_path: Path) -> None:
+    items = [item(n) for n in range(1000)]
+    pinned = {**item(3), "is_pinned": 1}
+    offsets: list[str] = []
+
+    def answer(asked: Asked) -> object:
+        offsets.append(asked.query["offset"])
+        page: Any = wall(items)(asked)
+        if asked.query["offset"] == "0":
+            page["response"]["items"].insert(0, pinned)
+        return page
+
+    with serving(answer) as vk, Store(tmp_path) as store:
+        wanted = source(f"{vk.url}/method")
+        first = listing(wanted, Engine(LOOPBACK, store, "2026-01-01"))
+        assert (len(first), len(offsets)) == (1000, 10)
+        offsets.clear()
+        items += [item(n) for n in range(1000, 1020)]
+        del items[:500]  # gone upstream
+        second = listing(wanted, Engine(LOOPBACK, store, "2026-01-02"))
+    assert offsets == ["0", "100"]
+    assert [post.id for post in second[:1000]] == [post.id for post in first]
+    assert [int(post.id) for post in second[1000:]] == list(range(1000, 1020))[::-1]
 
 
 def test_posts_deleted_between_two_pages_hide_no_other() -> None:

@@ -174,6 +174,15 @@ def test_a_model_that_is_loaded_is_the_average_that_was_trained(project: Path) -
         assert not model.nets[name].training
 
 
+def test_a_model_of_another_version_is_refused_with_what_it_lacks(project: Path) -> None:
+    train_run("hypergan", "cpu")
+    about = Path("models/hypergan/model.json")
+    about.write_text(about.read_text().replace('"crop_px"', '"patch_px"'))
+    with pytest.raises(CheckpointError, match=r"another version of memegan .*patch_px") as error:
+        load_model(about.parent)
+    assert "dvc repro train@hypergan" in error.value.fix
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone", "other", "no json", "torn json"])
 def test_a_damaged_model_is_refused_with_the_way_back(project: Path, damage: str) -> None:
     train_run("hypergan", "cpu")

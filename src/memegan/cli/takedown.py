@@ -14,7 +14,8 @@ from memegan.errors import ParamsError
 from memegan.fetching.store import Store
 from memegan.images.candidates import candidates
 from memegan.records import DuplicateRow, FetchRow, KeptRow, Row
-from memegan.stage import dvc_root
+from memegan.sources.files.base import ARCHIVES
+from memegan.stage import dvc_root, sha256_of
 from memegan.tables import read_table, write_table
 from memegan.takedown import TAKEDOWN, TakedownRow
 
@@ -101,12 +102,25 @@ def touched_rows(rows: Iterable[Row], names: set[Name]) -> list[Row]:
 
 
 def forgotten(names: set[Name]) -> int:
-    """Delete the named files from the scrape's store; return how many there were."""
-    folder = dvc_root() / ".memegan" / "store"
-    if not folder.exists():
-        return 0
-    with Store(folder) as store:
-        return sum(store.remove(value) for kind, value in names if kind == "sha256")
+    """Delete the named files from the scrape's store and from brought folders; count them."""
+    root, digests = dvc_root() / ".memegan", {value for kind, value in names if kind == "sha256"}
+    removed = 0
+    if (root / "store").exists():
+        with Store(root / "store") as store:
+            removed = sum(map(store.remove, digests))
+    for path in sorted((root / "brought").rglob("*")):
+        if path.is_file() and path.parent.name != ARCHIVES and sha256_of(path) in digests:
+            path.unlink()
+            removed += 1
+    return removed
+
+
+def archives_with(names: set[Name]) -> list[str]:
+    """List the brought archives that hold a named picture; nothing is cut out of them."""
+    root = dvc_root()
+    inside = {found[1] for _, v in names if (found := re.search(r"#([0-9a-f]{16})\.\d+$", v))}
+    paths = (root / ".memegan" / "brought").glob(f"*/{ARCHIVES}/*")
+    return sorted(p.relative_to(root).as_posix() for p in paths if p.name in inside)
 
 
 def made_with(runs: Iterable[str]) -> list[str]:
@@ -120,6 +134,7 @@ def commands(names: set[Name], runs: Iterable[str]) -> list[str]:
     mine = sorted(v.removeprefix("file:") for k, v in names if k == "url" and v.startswith("file:"))
     return [
         *(f"delete {path}" for path in mine),
+        *(f"delete {path} (brought again, it is left unread)" for path in archives_with(names)),
         "dvc repro",
         "dvc gc --workspace --force (packs with it leave the cache; --cloud for the remote)",
         "memegan gc --yes (runs and files that nothing refers to)",

@@ -1,7 +1,7 @@
 """The posts of all sources, from the journal where a snapshot has listed them already."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -11,7 +11,10 @@ from memegan.sources.base import Fetcher, Media, Post
 from memegan.sources.params import AnySource
 from memegan.takedown import Banned
 
-_ABOUT = frozenset({"domain", "licence", "credit", "allow_adult"})  # what changes no listing
+_ABOUT = frozenset(  # what changes no listing
+    {"domain", "licence", "credit", "allow_adult", "terms_accepted"}
+)
+_IN_A_ROW = 100  # known posts, after which a list that begins with the newest has no new ones
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def source_key(source: AnySource) -> str:
 def listing(source: AnySource, engine: Engine) -> list[Post]:
     """List a source's posts, once a snapshot; what an earlier snapshot listed stays.
 
+    A refresh of a source that begins with its newest posts is left where only known ones follow.
+
     Raises:
         SourceError: the source refuses, or lists nothing.
     """
@@ -48,9 +53,12 @@ def listing(source: AnySource, engine: Engine) -> list[Post]:
         return _some(source, first_posts(source, engine.page))
     key, store, snapshot = source_key(source), engine.store, engine.snapshot
     if not store.is_listed(key, snapshot):
-        posts = _some(source, first_posts(source, engine.page))
+        found = first_posts(source, engine.page)
+        if source.newest_first:
+            found = _until_known(found, store.post_ids(key))
+        posts = _some(source, found)
         store.list_posts(key, snapshot, [(post.id, asdict(post)) for post in posts])
-    return [_restored(value) for value in store.posts(key, snapshot)][: source.limit]
+    return [_restored(value) for value in store.posts(key, snapshot)]
 
 
 def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
@@ -59,6 +67,15 @@ def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
         if number == source.limit:
             return
         yield post
+
+
+def _until_known(posts: Iterable[Post], known: Collection[str]) -> Iterator[Post]:
+    in_a_row = 0  # a pinned old post among new ones ends nothing
+    for post in posts:
+        yield post
+        in_a_row = in_a_row + 1 if post.id in known else 0
+        if in_a_row == _IN_A_ROW:
+            return
 
 
 def media_of(source: AnySource, posts: Sequence[Post], banned: Banned) -> list[Listed]:

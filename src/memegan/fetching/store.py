@@ -196,6 +196,11 @@ class Store:
             ),
         )
 
+    def post_ids(self, source: str) -> set[str]:
+        """Return the ids of all posts that any snapshot listed."""
+        query = "SELECT post_id FROM posts WHERE source = ?"
+        return {row[0] for row in self._db.execute(query, (source,))}
+
     def posts(self, source: str, snapshot: str) -> list[object]:
         """Return all posts listed up to a snapshot, the oldest listing first."""
         rows = self._db.execute(

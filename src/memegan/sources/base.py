@@ -73,13 +73,16 @@ class SourceParams(Section):
 
     needs_terms: ClassVar[bool] = False  # a service's: they are on the kind's page
     brings_files: ClassVar[bool] = False  # `request` may bring a file before it answers
+    newest_first: ClassVar[bool] = False  # in that order posts are listed, save a few pinned ones
 
     kind: str
     community: str = Field(min_length=1)
     domain: str
     licence: str = ""
     credit: str = ""
-    limit: int | None = Field(default=None, ge=1, description="posts at most")
+    limit: int | None = Field(
+        default=None, ge=1, description="posts at most that one snapshot lists"
+    )
     allow_adult: bool = False
     terms_accepted: bool = Field(
         default=False,

@@ -52,6 +52,7 @@ class VkSource(SourceParams):
     """
 
     needs_terms: ClassVar[bool] = True
+    newest_first: ClassVar[bool] = True
 
     kind: Literal["vk"]
     community: str = Field(min_length=1, description="short name, number, club123, id1 or -123")

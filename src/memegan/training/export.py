@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -66,6 +67,13 @@ def load_model(folder: Path) -> Model:
                 raise ValueError(f"{path.name} is not the file that model.json names")
             net.load_state_dict(load_file(path))
             net.requires_grad_(False)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CheckpointError(
+            f"the model was made by another version of memegan ({told})",
+            where=str(folder / "model.json"),
+            fix=f"use it at the commit that trained it, or run: dvc repro train@{folder.name}",
+        ) from None
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"the model cannot be loaded: {error}",

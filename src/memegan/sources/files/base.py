@@ -25,6 +25,7 @@ from memegan.sources.base import (
 )
 
 MAX_MEMBERS = 1_000_000  # of an archive
+FILES, ARCHIVES = "files", "archives"  # folders of what is brought
 
 
 class BroughtParams(SourceParams):
@@ -62,16 +63,16 @@ class BroughtParams(SourceParams):
 
     def listed(self, fetch: Fetcher) -> Iterator[Post]:
         self._brought(fetch)
-        yield from folder_posts(self.home / "files", lambda name: f"{self.origin}/{quote(name)}")
-        for archive in sorted((self.home / "archives").glob("*")):
+        yield from folder_posts(self.home / FILES, lambda name: f"{self.origin}/{quote(name)}")
+        for archive in sorted((self.home / ARCHIVES).glob("*")):
             yield from self._members(archive)
 
     def request(self, url: str) -> Request:
         name, _, member = url.removeprefix(self.origin).partition("#")
         if member:
             archive, _, number = member.partition(".")
-            return Request(url, file=self._there("archives", archive), member=int(number))
-        return Request(url, file=self._there("files", unquote(name.lstrip("/"))))
+            return Request(url, file=self._there(ARCHIVES, archive), member=int(number))
+        return Request(url, file=self._there(FILES, unquote(name.lstrip("/"))))
 
     def _members(self, archive: Path) -> Iterator[Post]:
         def url(number: int) -> str:
@@ -88,7 +89,7 @@ class BroughtParams(SourceParams):
 
     def _brought(self, fetch: Fetcher | None) -> None:
         """Bring it beside, then move it file by file: a kill loses nothing that was there."""
-        for folder in ("files", "archives"):
+        for folder in (FILES, ARCHIVES):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         for stale in self.home.glob("part-*"):  # of a killed process
             shutil.rmtree(stale)
@@ -96,11 +97,11 @@ class BroughtParams(SourceParams):
             new = Path(part, "new")
             self.bring(new, fetch)
             if new.is_file() and (zipfile.is_zipfile(new) or tarfile.is_tarfile(new)):
-                new.replace(self.home / "archives" / digest_of(new)[:16])
+                new.replace(self.home / ARCHIVES / digest_of(new)[:16])
             elif new.is_file():
-                new.replace(self.home / "files" / PurePosixPath(self.origin).name)
+                new.replace(self.home / FILES / PurePosixPath(self.origin).name)
             for file in [p for p in new.rglob("*") if p.is_file() and not p.is_symlink()]:
-                goal = self.home / "files" / file.relative_to(new)
+                goal = self.home / FILES / file.relative_to(new)
                 goal.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(goal)
 
