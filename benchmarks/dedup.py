@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks._copies import EDITS, SIBLINGS, Made, family, pictures, rng_of
 from memegan.cli.bench import Case, Sample
 from memegan.images.features import THUMB_PX, Small, fine_copy, phash, small_copies
-from memegan.images.near import Seen, judged
+from memegan.images.near import Seen, judged, level_of
 from memegan.images.params import DedupParams
 from memegan.images.shelf import Shelf
 from memegan.images.views import WAYS, matches, views
@@ -89,8 +89,8 @@ def compared(made: Sequence[Made] | None, smalls: Sequence[Small], p: DedupParam
 
         loose = widened(p)
         for match in matches(shelf.views, p.alike, WAYS):
-            found, _ = judged(Seen(shelf, fine), match, loose, [])
-            return found.line if found.share < p.template_share else FAR
+            found = judged(Seen(shelf, fine), match, loose)
+            return found.line if level_of(found, loose) == "same" else FAR
     return FAR
 
 

@@ -15,14 +15,24 @@ import numpy as np
 from memegan.images.decided import Decided
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
-from memegan.images.same import UNRELATED, Difference, aligned, difference, placed, twice
+from memegan.images.same import (
+    UNRELATED,
+    Difference,
+    aligned,
+    difference,
+    half,
+    halved,
+    placed,
+    twice,
+)
 from memegan.images.shelf import Shelf
 from memegan.images.views import CUTS, WAYS, Match, laid, matches
 from memegan.records import Level
 
 NOTHING_DECIDED = Decided()
 _SURE = 0.5  # of the limit: a difference that is smaller needs no better alignment
-_TRIED = 3  # alignments of others that are tried before an own one
+_HOPELESS = 1.2  # of the limit: a line that differs more at half the size is not looked at again
+_FADED = 0.8  # of the share that differs, seen at half the size: siblings .5, others .8
 
 
 Fine = Callable[[int, bool], np.ndarray | None]
@@ -122,7 +132,7 @@ def _ties(
         related = []
         open_ = [m for m in proposals if _pair(m) not in decided.apart]
         told = _told(later, decided, copies)
-        for tie in itertools.chain(told, _compared(seen, later, open_, copies, p, decided)):
+        for tie in itertools.chain(told, _compared(seen, later, open_, copies, groups, p, decided)):
             if tie.level == "same":
                 copies.add(later)
                 ties.append(tie)
@@ -149,41 +159,58 @@ def _compared(
     later: int,
     proposals: Sequence[Match],
     copies: set[int],
+    groups: Groups,
     p: DedupParams,
     decided: Decided,
 ) -> Iterator[Tie]:
     """Yield what a picture is to the earlier ones that stand for their copies.
 
-    Pictures of one template lie alike in each other: what aligned one is tried with the next.
+    Once it is tied to a group of pictures, the others of the group may only be the same.
     """
-    known: dict[tuple[bool, bool, int, bool], list[np.ndarray]] = {}
+    joined = set[int]()
     for match in proposals:
         pair = _pair(match)
         if pair[0] in copies or pair in decided.template | decided.same:
             continue
-        kind = (match.whole == later, match.whole_inner, match.way, match.part_inner)
-        tried = known.setdefault(kind, [])
-        found, warp = judged(seen, match, p, tried)
-        if warp is not None and found.share < p.template_share:
-            tried[:] = [warp, *tried[: _TRIED - 1]]
+        is_joined = groups.of(pair[0]) in joined
+        found = judged(seen, match, p, is_joined)
+        level = level_of(found, p)
+        if level == "template" and is_joined:
+            continue
         why = f"{_words(match)}alike {match.alike:.2f}, line {found.line:.2f}, "
         why += f"{found.share:.3f} differs"
-        if found.share >= p.template_share:
-            continue  # blurred things are alike line by line, and as a whole they are not
-        if found.line < p.same_line:
+        if level == "same":
             yield Tie(later, pair[0], "same", found.line, why)
-        else:
+        elif level == "template":
+            joined.add(groups.of(pair[0]))
             yield Tie(later, pair[0], "template", found.share, why)
 
 
-def judged(
-    seen: Seen, match: Match, p: DedupParams, tried: Sequence[np.ndarray]
-) -> tuple[Difference, np.ndarray | None]:
-    """Return how different two pictures are, and the alignment that told so if it was new."""
+def level_of(found: Difference, p: DedupParams) -> Level | None:
+    """Return what two pictures are to each other; None for nothing."""
+    if found.share >= p.template_share or found.likeness < p.template_likeness:
+        return None  # blurred things are alike line by line, and as a whole they are not
+    is_same = found.line < p.same_line and found.likeness >= p.same_likeness
+    return "same" if is_same else "template"
+
+
+def judged(seen: Seen, match: Match, p: DedupParams, is_joined: bool = False) -> Difference:
+    """Return how different two pictures are.
+
+    Half their size tells whether they share a template; whether they are the same, if it is not
+    out of the question, only their full size does.
+
+    Args:
+        is_joined: they share a template, it is known: only the same is of interest.
+    """
     shelf = seen.shelf
     one = laid(shelf.thumb(match.whole, match.whole_inner), match.way)
     other = shelf.thumb(match.part, match.part_inner)
-    best, warp, is_new = _least(one, other, [placed(CUTS[match.cut]), *tried], p)
+    rough, near = glance(one, other, placed(CUTS[match.cut]))
+    if rough.line > _HOPELESS * p.same_line:
+        return UNRELATED if is_joined else replace(rough, share=rough.share / _FADED)
+    best, warp = _least(one, other, near, p)
+    best = replace(best, likeness=max(best.likeness, rough.likeness))  # one may be less sharp
     text = min(shelf.frame_text[match.whole], shelf.frame_text[match.part])
     if match.whole_inner and match.part_inner and text > p.frame_text:
         framed = _with_frames(shelf, match, p)  # what is written around them counts too
@@ -191,22 +218,31 @@ def judged(
     if best.line < p.same_line and (finer := _finer(seen, match, warp)) is not None:
         # small letters are to be seen only now; measured so that one limit does for both
         best = replace(best, line=max(best.line, finer * p.same_line / p.fine_line))
-    return best, warp if is_new else None
+    return best
+
+
+def glance(one: np.ndarray, other: np.ndarray, near: np.ndarray) -> tuple[Difference, np.ndarray]:
+    """Return about how different two thumbnails are, seen at half their size, and where they meet.
+
+    A fifth of the cost of looking at all of them.
+    """
+    one, other, near = halved(one), halved(other), half(near)
+    found = aligned(one, other, near)
+    if found is None:
+        found = near
+    return difference(one, other, found), twice(found)
 
 
 def _least(
-    one: np.ndarray, other: np.ndarray, tried: Sequence[np.ndarray], p: DedupParams
-) -> tuple[Difference, np.ndarray, bool]:
-    """Return the least difference, the alignment that shows it, and whether it is a new one."""
-    found = [(difference(one, other, warp), warp) for warp in tried]
-    best, warp = min(found, key=lambda pair: pair[0].line)
-    if best.line < _SURE * p.same_line:
-        return best, warp, False
-    new = aligned(one, other, tried[0])
+    one: np.ndarray, other: np.ndarray, near: np.ndarray, p: DedupParams
+) -> tuple[Difference, np.ndarray]:
+    """Return the least difference near a place, and the alignment that shows it."""
+    found = difference(one, other, near)
+    if found.line < _SURE * p.same_line:
+        return found, near
+    new = aligned(one, other, near)
     better = UNRELATED if new is None else difference(one, other, new)
-    if new is None or better.line >= best.line:
-        return best, warp, False
-    return better, new, True
+    return (found, near) if new is None or better.line >= found.line else (better, new)
 
 
 def _finer(seen: Seen, match: Match, warp: np.ndarray) -> float | None:
@@ -228,7 +264,7 @@ def _with_frames(shelf: Shelf, match: Match, p: DedupParams) -> float:
     for whole_inner, part_inner in ((False, False), (False, True), (True, False)):
         one = laid(shelf.thumb(match.whole, whole_inner), match.way)
         other = shelf.thumb(match.part, part_inner)
-        lines.append(_least(one, other, [placed(CUTS[0])], p)[0].line)
+        lines.append(_least(one, other, placed(CUTS[0]), p)[0].line)
     return min(lines, default=UNRELATED.line)
 
 

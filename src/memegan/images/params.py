@@ -23,6 +23,12 @@ class DedupParams(Section):
     template_share: float = Field(
         default=0.18, gt=0, lt=1, description="share of the picture that may differ in a template"
     )
+    same_likeness: float = Field(
+        default=0.9, ge=-1, le=1, description="least correlation of the same picture, all in all"
+    )
+    template_likeness: float = Field(
+        default=0.75, ge=-1, le=1, description="least correlation of pictures of one template"
+    )
     frame_text: float = Field(
         default=0.2, gt=0, lt=1, description="how full of text a frame is whose text counts"
     )

@@ -4,6 +4,7 @@ A changed caption fills a window of the shape of some letters; noise, JPEG, a wa
 that moved by a fraction of a pixel do not.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -25,14 +26,16 @@ _EDGE = np.ones((3, 3), np.uint8)
 class Difference:
     """`line`: how different the most different line is, 0 equal, about 1 unrelated letters or more.
 
-    `share`: of what both pictures show that differs, 0..1.
+    `share`: of what both pictures show that differs, 0..1. `likeness`: correlation of all that both
+    show, slow changes too, -1..1.
     """
 
     line: float
     share: float
+    likeness: float
 
 
-UNRELATED = Difference(line=9.0, share=1.0)
+UNRELATED = Difference(line=9.0, share=1.0, likeness=0.0)
 
 
 def placed(cut: tuple[float, float, float]) -> np.ndarray:
@@ -61,6 +64,19 @@ def aligned(one: np.ndarray, other: np.ndarray, near: np.ndarray) -> np.ndarray 
     return np.asarray(warp) if float(moved.max()) < 0.25 else None
 
 
+def halved(thumb: np.ndarray) -> np.ndarray:
+    """Return a picture of half the size, for a look that costs a fifth."""
+    half = (thumb.shape[1] // 2, thumb.shape[0] // 2)
+    return np.asarray(cv2.resize(thumb, half, interpolation=cv2.INTER_AREA))
+
+
+def half(warp: np.ndarray) -> np.ndarray:
+    """Return the same place for pictures of half the size, (2, 3) float32; undoes `twice`."""
+    linear, shift = warp[:, :2].astype(np.float64), warp[:, 2].astype(np.float64)
+    shift = (shift - 0.5 + linear @ np.array([0.5, 0.5])) / 2
+    return np.column_stack([linear, shift]).astype(np.float32)
+
+
 def twice(warp: np.ndarray) -> np.ndarray:
     """Return the same place for pictures of twice the size, (2, 3) float32."""
     linear, shift = warp[:, :2].astype(np.float64), warp[:, 2].astype(np.float64)
@@ -84,11 +100,11 @@ def difference(one: np.ndarray, other: np.ndarray, warp: np.ndarray) -> Differen
     if covered < _OVERLAP:
         return UNRELATED
     y = one.astype(np.float32)
-    x = _like(y, moved.astype(np.float32), shared)
+    x, likeness = _like(y, moved.astype(np.float32), shared)
     apart = _without_shades(y - x, shared)
     differs = cv2.blur(np.abs(apart), (3, 3)) > _HOT
     share = float((differs & shared).mean()) / covered
-    return Difference(_worst_line(x, y, apart, shared), share)
+    return Difference(_worst_line(x, y, apart, shared), share, likeness)
 
 
 def _without_shades(apart: np.ndarray, shared: np.ndarray) -> np.ndarray:
@@ -99,23 +115,45 @@ def _without_shades(apart: np.ndarray, shared: np.ndarray) -> np.ndarray:
     return np.asarray((apart - slow / np.maximum(covered, 1e-6)) * weight)
 
 
-def _like(y: np.ndarray, x: np.ndarray, shared: np.ndarray) -> np.ndarray:
-    """Return x with the gain and bias that make it like y, 0..255; outliers have no say."""
+def _like(y: np.ndarray, x: np.ndarray, shared: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return x with the gain and bias that make it like y, 0..255, and how both correlate.
+
+    Outliers have no say in gain and bias, but in the correlation.
+    """
+    products = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
+    likeness = _moments(products, shared).correlation
     usable = shared & (x > 4) & (x < 251) & (y > 4) & (y < 251)  # what is cut off says nothing
-    if usable.mean() < 0.04:
+    least = 0.04 * usable.size
+    if np.count_nonzero(usable) < least:
         usable = shared
     chosen, gain, bias = usable, 1.0, 0.0
     for _ in range(3):
-        xs, ys = x[chosen], y[chosen]
-        mean_x, mean_y = float(xs.mean()), float(ys.mean())
-        spread = float(((xs - mean_x) ** 2).mean())
-        gain = float(((xs - mean_x) * (ys - mean_y)).mean()) / spread if spread > 1 else 1.0
+        found = _moments(products, chosen)
+        gain = found.covariance / found.spread_x if found.spread_x > 1 else 1.0
         gain = min(max(gain, 0.5), 2.0)
-        bias = mean_y - gain * mean_x
-        chosen = usable & (np.abs(y - gain * x - bias) < _HOT)
-        if chosen.mean() < 0.02:
+        bias = found.mean_y - gain * found.mean_x
+        chosen = usable & (np.abs(y - (gain * x + bias)) < _HOT)
+        if np.count_nonzero(chosen) < least / 2:
             break
-    return np.asarray((gain * x + bias).clip(0, 255))
+    return np.asarray((gain * x + bias).clip(0, 255)), likeness
+
+
+@dataclass(frozen=True)
+class _Moments:
+    mean_x: float
+    mean_y: float
+    spread_x: float
+    covariance: float
+    correlation: float
+
+
+def _moments(products: np.ndarray, chosen: np.ndarray) -> _Moments:
+    count, *sums = (products @ chosen.ravel().astype(np.float32)).tolist()
+    x, y, xx, xy, yy = (one / count for one in sums)
+    spread_x, spread_y, covariance = xx - x * x, yy - y * y, xy - x * y
+    flat = min(spread_x, spread_y) <= 1  # gray levels squared: nothing to correlate
+    correlation = 0.0 if flat else covariance / math.sqrt(spread_x * spread_y)
+    return _Moments(x, y, spread_x, covariance, correlation)
 
 
 def _worst_line(x: np.ndarray, y: np.ndarray, apart: np.ndarray, shared: np.ndarray) -> float:
@@ -125,20 +163,18 @@ def _worst_line(x: np.ndarray, y: np.ndarray, apart: np.ndarray, shared: np.ndar
     """
     worst = 0.0
     weight = shared.astype(np.float32)
+    x, y = x * weight, y * weight
+    values = cv2.merge((x * x + y * y, x, y, apart * apart))  # one call is faster than four
     for window in (_LETTERS, _LETTERS[::-1]):  # a picture may lie on its side
-
-        def mean(values: np.ndarray, window: tuple[int, int] = window) -> np.ndarray:
-            return np.asarray(cv2.blur(values, window, borderType=cv2.BORDER_CONSTANT))
-
-        full = mean(weight)
+        full = cv2.blur(weight, window, borderType=cv2.BORDER_CONSTANT)
         inside = full > 0.9
         if not inside.any():
             continue
-        full = np.maximum(full, 1e-6)
-        texture = sum(
-            np.maximum(mean(v * v * weight) / full - (mean(v * weight) / full) ** 2, 0)
-            for v in (x, y)
+        square, sum_x, sum_y, change = cv2.split(
+            cv2.blur(values, window, borderType=cv2.BORDER_CONSTANT)
         )
-        ratio = mean(apart * apart) / full / (texture + _CONTRAST**2)
+        full = np.maximum(full, 1e-6)  # all below are `full` times what their names say
+        texture = np.maximum(square - (sum_x * sum_x + sum_y * sum_y) / full, 0)
+        ratio = change / (texture + _CONTRAST**2 * full)
         worst = max(worst, float(ratio[inside].max()))
     return worst
