@@ -80,11 +80,16 @@ def write_table(path: Path, record: type[T], rows: Iterable[T]) -> None:
     Columns that only some rows have (`extra`) follow the declared ones, sorted by name; one that
     is called like a declared column is left out. What is no Unicode becomes a question mark, and
     every line break within a cell \\n: the one kind that CSV quotes.
+
+    Rows are written as they come; of a record with `extra` they are read twice, and held in memory
+    if they can be read only once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [c.name for c in columns(record)]
-    rows = list(rows)
-    more = sorted({name for row in rows for name in _extra(row)} - set(names))
+    more = list[str]()
+    if any(f.name == EXTRA for f in _fields(record)):
+        rows = list(rows) if iter(rows) is rows else rows
+        more = sorted({name for row in rows for name in _extra(row)} - set(names))
     part = path.with_name(path.name + ".part")
     try:
         with part.open("w", newline="", encoding="utf-8", errors="replace") as file:

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 from tests.fetching.hand import HandClock
-from tests.fetching.web import HOST, Answer, Web, gzip_bomb, png
+from tests.fetching.web import HOST, Answer, Web, ended, gzip_bomb, png
 
 from memegan.errors import SourceError
 from memegan.fetching.download import Limits
@@ -24,8 +24,8 @@ GOOD = png(1)
 
 def ask(web: Web, store: Store, *media: Media, params: EngineParams = TIGHT) -> list[Settled]:
     engine = Engine(params, store, "2026-11-21", web.hosts, HandClock().clock())
-    done = engine.settle((m, Request(m.url)) for m in media)
-    return [done[m.url] for m in media]
+    engine.settle((m, Request(m.url)) for m in media)
+    return [ended(store, m.url) for m in media]
 
 
 def huge_png() -> bytes:
@@ -106,7 +106,8 @@ def test_what_passes_is_asked_again_after_the_named_time(
     hand = HandClock()
     media = Media(web.give("/x", first, Answer(GOOD)))
     engine = Engine(TIGHT, store, "2026-11-21", web.hosts, hand.clock())
-    end = engine.settle([(media, Request(media.url))])[media.url]
+    engine.settle([(media, Request(media.url))])
+    end = ended(store, media.url)
     assert (end.status, end.tries) == ("ok", 2)
     assert sum(hand.slept) == (7 if first.status == 429 else 0.5)
 
@@ -156,8 +157,7 @@ def test_requests_to_one_host_keep_their_distance(web: Web, store: Store) -> Non
         params, store, "2026-11-21", clock=hand.clock(), resolver=lambda h, p: ["127.0.0.1"]
     )
     urls = [f"http://near.invalid:{port}/{n}" for n in range(5)]
-    ends = engine.settle((Media(url), Request(url)) for url in urls)
-    assert {end.reason for end in ends.values()} == {"gone"}
+    assert engine.settle((Media(url), Request(url)) for url in urls) == {"gone": 5}
     assert hand.now_s == pytest.approx(1.5)  # the site's two files of rules come first
 
 
@@ -213,15 +213,17 @@ def test_a_rate_limit_of_one_host_does_not_hold_up_another(web: Web, store: Stor
     engine = Engine(
         params, store, "2026-11-21", clock=hand.clock(), resolver=lambda h, p: ["127.0.0.1"]
     )
-    ends = engine.settle((Media(u), Request(u)) for u in (f"{busy}/1", f"{free}/2"))
-    assert [end.reason for end in ends.values()] == ["", ""]
-    assert list(ends) == [f"{free}/2", f"{busy}/1"]  # as they came
+    asked = ((Media(u), Request(u)) for u in (f"{busy}/1", f"{free}/2"))
+    assert engine.settle(asked) == {"ok": 2}
+    paths = [path for path, _ in web.seen_headers if path in ("/1", "/2")]
+    assert paths == ["/1", "/2", "/1"]
 
 
 def refreshed(web: Web, store: Store, url: str, snapshot: str) -> Settled:
     params = EngineParams(tries=1, revalidate=True, limits=LIMITS)
     engine = Engine(params, store, snapshot, web.hosts, HandClock().clock())
-    return engine.settle([(Media(url), Request(url))])[url]
+    engine.settle([(Media(url), Request(url))])
+    return ended(store, url)
 
 
 def test_a_refresh_may_ask_whether_files_changed_and_loses_none(web: Web, store: Store) -> None:

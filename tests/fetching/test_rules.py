@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fetching.hand import HandClock
-from tests.fetching.web import HOST, Answer, Web, png
+from tests.fetching.web import HOST, Answer, Web, ended, png
 from urllib3 import HTTPHeaderDict
 
 from memegan.fetching.engine import Engine, EngineParams
@@ -26,8 +26,8 @@ def reasons(web: Web, store: Store, *paths: str, obey: Rules = ALL) -> list[str]
     params = EngineParams(tries=2, obey=obey, contact="someone@example.org")
     engine = Engine(params, store, "2026-11-21", web.hosts, HandClock().clock())
     media = [Media(f"http://{HOST}{path}") for path in paths]
-    done = engine.settle((m, Request(m.url)) for m in media)
-    return [done[m.url].reason or "ok" for m in media]
+    engine.settle((m, Request(m.url)) for m in media)
+    return [ended(store, m.url).reason or "ok" for m in media]
 
 
 def test_robots_txt_is_obeyed_and_asked_for_once(web: Web, store: Store) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from tests.fetching.web import Answer, Web, png, serving
 
 from memegan.errors import ParamsError, SourceError
-from memegan.fetching.engine import Engine
+from memegan.fetching.engine import Engine, EngineParams
 from memegan.fetching.params import ScrapeParams
 from memegan.fetching.scrape import public_url, scrape
 from memegan.fetching.seed import seed_store
@@ -22,6 +23,8 @@ from memegan.fetching.store import Store
 from memegan.packs import read_place
 from memegan.params import load_section
 from memegan.records import FetchRow, PostRow
+from memegan.sources.base import digest_of
+from memegan.sources.urls import UrlsSource
 from memegan.tables import read_table
 from memegan.takedown import Banned
 
@@ -257,3 +260,26 @@ def test_two_sources_of_one_name_are_a_mistake(tmp_path: Path) -> None:
 )
 def test_files_show_no_password_and_no_token(url: str, shown: str) -> None:
     assert public_url(url) == shown
+
+
+def test_memory_stays_flat_in_the_number_of_urls(project: Path) -> None:
+    """Nothing is downloaded: private addresses are refused before a connection is made."""
+
+    fast = EngineParams(requests_per_s=1e6)
+
+    def peak_bytes(urls: int) -> int:
+        listed = project / f"{urls}.txt"
+        listed.write_text("".join(f"http://10.0.0.1/{'path/' * 9}{n}.jpg\n" for n in range(urls)))
+        source = UrlsSource(
+            kind="urls", community="c", domain="d", path=listed, sha256=digest_of(listed)
+        )
+        tracemalloc.start()
+        try:
+            with Store(project / "store") as store, pytest.raises(SourceError, match="blocked"):
+                scrape([source], Engine(fast, store, FIRST), NONE, 1.0, Path("data/raw"))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few = peak_bytes(1000)
+    assert (peak_bytes(4000) - few) / 3000 < 400  # bytes a url, half of them our own list of urls

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from memegan.fetching.store import Settled, Store
+
 HOST = "site.invalid"
 RULES = ("/robots.txt", "/.well-known/tdmrep.json")
 
@@ -21,6 +23,13 @@ def png(number: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), (number % 256, number // 256, 7)).save(file, "PNG")
     return file.getvalue()
+
+
+def ended(store: Store, url: str) -> Settled:
+    """Return how a url ended."""
+    found = store.settled(url)
+    assert found is not None
+    return found
 
 
 @dataclass(frozen=True)

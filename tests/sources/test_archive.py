@@ -33,7 +33,8 @@ def fetched(path: Path) -> list[FetchRow]:
     source = ArchiveSource(kind="archive", community="cats", domain="cat", path=path)
     with Store(Path("store")) as store:
         engine = Engine(EngineParams(), store, "2026-11-21")
-        return scrape([source], engine, Banned.load(), 1.0, Path("data/raw"))
+        scrape([source], engine, Banned.load(), 1.0, Path("data/raw"))
+    return read_table(Path("data/raw/fetches.csv"), FetchRow)
 
 
 def a_zip(name: str, members: dict[str, bytes]) -> Path:

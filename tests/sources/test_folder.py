@@ -10,6 +10,7 @@ from memegan.fetching.store import Store
 from memegan.records import FetchRow
 from memegan.sources.base import Request, digest_of
 from memegan.sources.folder import FolderSource
+from memegan.tables import read_table
 from memegan.takedown import Banned
 
 
@@ -33,7 +34,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fetched(source: FolderSource, tmp_path: Path) -> list[FetchRow]:
     with Store(tmp_path / "store") as store:
         engine = Engine(EngineParams(), store, "2026-11-21")
-        return scrape([source], engine, Banned.load(), 1.0, Path("data/raw"))
+        scrape([source], engine, Banned.load(), 1.0, Path("data/raw"))
+    return read_table(Path("data/raw/fetches.csv"), FetchRow)
 
 
 def cats(path: Path, sha256: str = "") -> FolderSource:

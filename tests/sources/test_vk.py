@@ -108,12 +108,12 @@ def test_a_refresh_reads_no_further_than_what_is_known(tmp_path: Path) -> None:
 
     with serving(answer) as vk, Store(tmp_path) as store:
         wanted = source(f"{vk.url}/method")
-        first = listing(wanted, Engine(LOOPBACK, store, "2026-01-01"))
+        first = list(listing(wanted, Engine(LOOPBACK, store, "2026-01-01")))
         assert (len(first), len(offsets)) == (1000, 10)
         offsets.clear()
         items += [item(n) for n in range(1000, 1020)]
         del items[:500]  # gone upstream
-        second = listing(wanted, Engine(LOOPBACK, store, "2026-01-02"))
+        second = list(listing(wanted, Engine(LOOPBACK, store, "2026-01-02")))
     assert offsets == ["0", "100"]
     assert [post.id for post in second[:1000]] == [post.id for post in first]
     assert [int(post.id) for post in second[1000:]] == list(range(1000, 1020))[::-1]

@@ -81,8 +81,7 @@ def _bare(what: Sequence[str], out: Path, again: bool, private: Sequence[str]) -
         if again:
             store.forget_failed()
         engine = Engine(params, store, _BARE_SNAPSHOT)
-        rows = scrape([source], engine, Banned.load(), 1.0, out)
-    return dict(Counter(row.reason or "ok" for row in rows))
+        return dict(scrape([source], engine, Banned.load(), 1.0, out))
 
 
 def _project(seed: Path | None, again: bool) -> tuple[dict[str, int], str]:
@@ -96,10 +95,11 @@ def _project(seed: Path | None, again: bool) -> tuple[dict[str, int], str]:
             store.forget_failed()
         with community(p.sources) as hosts:
             engine, banned = Engine(p, store, p.snapshot, hosts), Banned.load()
-            media = [m for s in p.sources for m in media_of(s, listing(s, engine), banned)]
+            listed = [(s, listing(s, engine)) for s in p.sources]
+            media = [m for s, posts in listed for m in media_of(posts, s, banned)]
             skipped = Counter(m.skipped for m in media if m.skipped)
-            wanted = [(m.media, m.source.request(m.media.url)) for m in media if not m.skipped]
-            ended = Counter(end.reason or "ok" for end in engine.settle(wanted).values())
+            wanted = ((m.media, m.source.request(m.media.url)) for m in media if not m.skipped)
+            ended = engine.settle(wanted)
     return dict(skipped + ended), "to write data/raw: dvc repro --force --single-item scrape"
 
 

@@ -96,7 +96,7 @@ def _tried(
     about: dict[str, object] = {"source": source.name}
     try:
         if everything and not source.brings_files:
-            posts = listing(source, engine)
+            posts = list(listing(source, engine))
         else:
             most = None if everything else _PAGE + 1
             posts = list(islice(source.preview(engine.page), most))[: source.limit]
@@ -105,7 +105,7 @@ def _tried(
         return about | {"error": str(error)}
     if not posts:
         return about | {"error": "it lists no post; look at its parameters"}
-    media = media_of(source, posts[: None if everything else _PAGE], banned)
+    media = list(media_of(posts[: None if everything else _PAGE], source, banned))
     more = not everything and len(posts) > _PAGE
     about |= {"posts_and_more" if more else "posts": _PAGE if more else len(posts)}
     about |= {} if in_all is None else {"in_all": in_all}

@@ -1,9 +1,12 @@
 """The engine: asks for urls in a pool of threads, politely, and journals how each one ended."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Literal
 
@@ -103,33 +106,44 @@ class Engine:
         self.store.keep_page(request.url, body.data, body.etag, body.last_modified)
         return body.data
 
-    def settle(self, asked: Iterable[Asked]) -> dict[str, Settled]:
-        """Fetch what is not settled yet; return how each url ended.
+    def settle(self, asked: Iterable[Asked], total: int | None = None) -> Counter[str]:
+        """Fetch what is not settled yet; the store knows how each url ended. Count the reasons.
 
         A url whose file is in the store is not asked again, nor one that failed for good; what
-        may pass (TRANSIENT) is. A Ctrl-C or kill keeps all that had come.
+        may pass (TRANSIENT) is. `asked` is read as it is worked off, and nothing is held of what
+        has ended: memory stays flat. A Ctrl-C or kill keeps all that had come.
+
+        Args:
+            total: urls to fetch, where it is known: then the time left is told.
+
+        Returns:
+            how many urls ended with each reason, "ok" for those with a file.
         """
-        done: dict[str, Settled] = {}
-        todo: list[Task] = []
-        archives: dict[Path, list[Asked]] = {}
-        for media, request in {m.url: (m, r) for m, r in asked}.values():
-            if request.file is None:
-                if found := self.standing(media):
-                    done[media.url] = found
-                else:
-                    todo.append(self._task(media, request))
-            elif request.member is not None:
-                archives.setdefault(request.file, []).append((media, request))
-            else:
-                done[media.url] = self._from_file(media, request.file)
-        for path, members in archives.items():
-            done |= self._from_archive(path, members)
-        for result in self._fetched(todo):
-            self.store.settle(result)
+        counts = Counter[str]()
+        for result in self._fetched(self._tasks(_once(asked), counts), total):
+            self._note(result, counts)
             if self.params.revalidate:
                 self.store.note_checked(result.url, self.snapshot)
-            done[result.url] = result
-        return done
+        return counts
+
+    def _tasks(self, asked: Iterable[Asked], counts: Counter[str]) -> Iterator[Task]:
+        """Yield what must be fetched; settle on the way what stands or lies on this machine."""
+        for path, some in groupby(asked, key=_archive_of):
+            if path is not None:
+                for result in self._from_archive(path, list(some)):
+                    self._note(result, counts)
+                continue
+            for media, request in some:
+                if request.file is not None:
+                    self._note(self._from_file(media, request.file), counts)
+                elif found := self.standing(media):
+                    counts[found.reason or "ok"] += 1
+                else:
+                    yield self._task(media, request)
+
+    def _note(self, result: Settled, counts: Counter[str]) -> None:
+        self.store.settle(result)
+        counts[result.reason or "ok"] += 1
 
     def standing(self, media: Media) -> Settled | None:
         """Return how a url ended if that stands: it need not be asked again."""
@@ -155,10 +169,11 @@ class Engine:
             return True
         return has_checksums(media, self.store.read(found.sha256))
 
-    def _fetched(self, todo: Sequence[Task]) -> Iterator[Settled]:
-        pool = Pool(Turns(self._media), self._attempt, len(todo))
-        with self._sessions(min(self.params.threads, len(todo))) as sessions:
-            yield from pool.run(todo, sessions)
+    def _fetched(self, tasks: Iterator[Task], total: int | None) -> Iterator[Settled]:
+        first = list(islice(tasks, self.params.threads))  # no more sessions than tasks
+        pool = Pool(Turns(self._media), self._attempt, total)
+        with self._sessions(len(first)) as sessions:
+            yield from pool.run(chain(first, tasks), sessions)
 
     @contextmanager
     def _sessions(self, count: int) -> Iterator[list[SafeSession]]:
@@ -267,18 +282,18 @@ class Engine:
         except Refused as error:
             return self._failed(media, error.reason)
 
-    def _from_archive(self, path: Path, asked: Sequence[Asked]) -> dict[str, Settled]:
+    def _from_archive(self, path: Path, asked: Sequence[Asked]) -> Iterator[Settled]:
         wanted = {request.member: media for media, request in asked}
-        done = {}
         for number, found in enumerate(read_members(path, self.params.limits)):
-            if media := wanted.get(number):
+            if media := wanted.pop(number, None):
                 try:
                     if isinstance(found, Refused):
                         raise found
-                    done[media.url] = self._kept(media, found)
+                    yield self._kept(media, found)
                 except Refused as error:
-                    done[media.url] = self._failed(media, error.reason)
-        return done
+                    yield self._failed(media, error.reason)
+        for media in wanted.values():
+            yield self._failed(media, "gone")
 
     def _kept(self, media: Media, data: bytes) -> Settled:
         kind = check_media(media, data, self.params.placeholders)
@@ -294,6 +309,20 @@ class Engine:
 
     def _failed(self, media: Media, reason: str) -> Settled:
         return Settled(media.url, "failed", reason, snapshot=self.snapshot, fetched_at=_now())
+
+
+def _archive_of(asked: Asked) -> Path | None:
+    return asked[1].file if asked[1].member is not None else None
+
+
+def _once(asked: Iterable[Asked]) -> Iterator[Asked]:
+    """Leave out urls that were asked before; only digests of 12 bytes are remembered."""
+    seen = set[bytes]()
+    for media, request in asked:
+        digest = hashlib.blake2b(media.url.encode(), digest_size=12).digest()
+        if digest not in seen:
+            seen.add(digest)
+            yield media, request
 
 
 def _if_changed(request: Request, known: Settled | Page) -> Request:

@@ -1,12 +1,14 @@
 """The posts of all sources, from the journal where a snapshot has listed them already."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, cast
 
 from memegan.errors import SourceError
 from memegan.fetching.engine import Engine
+from memegan.fetching.store import Store
 from memegan.sources.base import Fetcher, Media, Post
 from memegan.sources.params import AnySource
 from memegan.takedown import Banned
@@ -41,24 +43,35 @@ def source_key(source: AnySource) -> str:
     return hashlib.sha256(source.model_dump_json(exclude=set(_ABOUT)).encode()).hexdigest()[:16]
 
 
-def listing(source: AnySource, engine: Engine) -> list[Post]:
+@dataclass(frozen=True)
+class Listing:
+    """The posts of a source: in the journal, and read from it one by one, as often as asked."""
+
+    source: AnySource
+    store: Store
+    snapshot: str
+
+    def __iter__(self) -> Iterator[Post]:
+        return map(_restored, self.store.posts(source_key(self.source), self.snapshot))
+
+
+def listing(source: AnySource, engine: Engine) -> Listing:
     """List a source's posts, once a snapshot; what an earlier snapshot listed stays.
 
     A refresh of a source that begins with its newest posts is left where only known ones follow.
+    What lies on this machine is listed afresh each time.
 
     Raises:
         SourceError: the source refuses, or lists nothing.
     """
-    if source.is_local:
-        return _some(source, first_posts(source, engine.page))
     key, store, snapshot = source_key(source), engine.store, engine.snapshot
-    if not store.is_listed(key, snapshot):
+    if source.is_local or not store.is_listed(key, snapshot):
         found = first_posts(source, engine.page)
         if source.newest_first:
-            found = _until_known(found, store.post_ids(key))
-        posts = _some(source, found)
-        store.list_posts(key, snapshot, [(post.id, asdict(post)) for post in posts])
-    return [_restored(value) for value in store.posts(key, snapshot)]
+            found = _until_known(found, partial(store.had_post, key, snapshot))
+        values = ((post.id, asdict(post)) for post in _some(source, found))
+        store.list_posts(key, snapshot, values, afresh=source.is_local)
+    return Listing(source, store, snapshot)
 
 
 def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
@@ -69,22 +82,22 @@ def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
         yield post
 
 
-def _until_known(posts: Iterable[Post], known: Collection[str]) -> Iterator[Post]:
-    in_a_row = 0  # a pinned old post among new ones ends nothing
-    for post in posts:
-        yield post
-        in_a_row = in_a_row + 1 if post.id in known else 0
-        if in_a_row == _IN_A_ROW:
-            return
-
-
-def media_of(source: AnySource, posts: Sequence[Post], banned: Banned) -> list[Listed]:
-    """List the media of posts in their order, each with the reason that forbids it, if any."""
-    return [
+def media_of(posts: Iterable[Post], source: AnySource, banned: Banned) -> Iterator[Listed]:
+    """Yield the media of posts in their order, each with the reason that forbids it, if any."""
+    return (
         Listed(source, post, media, _forbidden(source, post, media, banned))
         for post in posts
         for media in post.media
-    ]
+    )
+
+
+def _until_known(posts: Iterable[Post], is_known: Callable[[str], bool]) -> Iterator[Post]:
+    in_a_row = 0  # a pinned old post among new ones ends nothing
+    for post in posts:
+        yield post
+        in_a_row = in_a_row + 1 if is_known(post.id) else 0
+        if in_a_row == _IN_A_ROW:
+            return
 
 
 def _forbidden(source: AnySource, post: Post, media: Media, banned: Banned) -> str:
@@ -93,15 +106,17 @@ def _forbidden(source: AnySource, post: Post, media: Media, banned: Banned) -> s
     return banned.reason(urls=(media.url, *media.alternates), post_id=post_id(source, post))
 
 
-def _some(source: AnySource, posts: Iterator[Post]) -> list[Post]:
-    found = list(posts)
-    if not found:
+def _some(source: AnySource, posts: Iterable[Post]) -> Iterator[Post]:
+    is_empty = True
+    for post in posts:
+        yield post
+        is_empty = False
+    if is_empty:
         raise SourceError(
             "the source lists no post",
             where=source.name,
             fix="check its parameters with `memegan sources check`",
         )
-    return found
 
 
 def _restored(value: object) -> Post:

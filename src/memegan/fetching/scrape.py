@@ -1,17 +1,20 @@
 """A whole scrape: posts and media of all sources in, posts.csv, fetches.csv and packs out."""
 
 import logging
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from memegan.errors import SourceError
 from memegan.fetching.engine import Engine
-from memegan.fetching.listing import Listed, listing, media_of, post_id
+from memegan.fetching.listing import Listed, Listing, listing, media_of, post_id
 from memegan.fetching.store import Settled, Store
-from memegan.packs import Place, write_series
+from memegan.packs import write_series
 from memegan.records import FetchRow, ImageRow, KeptRow, PostRow, Row
 from memegan.sources.base import Post
 from memegan.sources.params import AnySource
@@ -25,30 +28,78 @@ _SECRET = frozenset({"access_token", "token", "api_key", "apikey", "key", "passw
 
 def scrape(
     sources: Sequence[AnySource], engine: Engine, banned: Banned, max_failed: float, out: Path
-) -> list[FetchRow]:
-    """Fetch everything that the sources list and write `out`; return one row for every url.
+) -> Counter[str]:
+    """Fetch everything that the sources list and write `out`; count the rows by reason.
+
+    Posts and urls are read from the journal in several passes, each as it is used: memory holds
+    a digest and a place of each file, and no more.
 
     Raises:
         SourceError: a source lists nothing, no url of a source gave a file, or more than the
             share `max_failed` of all that were asked did not. `out` tells of each all the same.
     """
-    posts = [(source, listing(source, engine)) for source in sources]
-    media = [item for source, found in posts for item in media_of(source, found, banned)]
-    done = engine.settle((m.media, m.source.request(m.media.url)) for m in media if not m.skipped)
-    rows = _doubles_marked([_row(item, done, engine, banned) for item in media])
-    rows = _packed(rows, engine.store, out / "packs")
-    write_table(out / "fetches.csv", FetchRow, rows)
+    found = [listing(source, engine) for source in sources]
+
+    def media() -> Iterator[Listed]:
+        return chain.from_iterable(media_of(posts, posts.source, banned) for posts in found)
+
+    asked = ((m.media, m.source.request(m.media.url)) for m in media() if not m.skipped)
+    engine.settle(asked, sum(map(partial(_is_new, engine), media())))
+
+    def rows() -> Iterator[tuple[AnySource, FetchRow]]:
+        return _doubles_marked((m.source, _row(m, engine, banned)) for m in media())
+
+    places = _packed((row for _, row in rows()), engine.store, out / "packs")
+    ends = {source.name: Ends() for source in sources}
     write_table(
-        out / "posts.csv",
-        PostRow,
-        [_post_row(source, post, banned) for source, found in posts for post in found],
+        out / "fetches.csv",
+        FetchRow,
+        (ends[source.name].counted(_placed(row, places)) for source, row in rows()),
     )
-    for source in sources:
-        _check(source.name, [r for m, r in zip(media, rows, strict=True) if m.source is source], 1)
-    _check("all sources", rows, max_failed)
-    counts = Counter(row.reason or "ok" for row in rows)
-    log.info("%d urls: %s", len(rows), ", ".join(f"{n} {k}" for k, n in counts.most_common()))
-    return rows
+    write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
+    for name, end in ends.items():
+        _check(name, end, 1)
+    whole = sum(ends.values(), Ends())
+    _check("all sources", whole, max_failed)
+    told = ", ".join(f"{n} {k}" for k, n in whole.reasons.most_common())
+    log.info("%d urls: %s", whole.reasons.total(), told)
+    return whole.reasons
+
+
+@dataclass(frozen=True)
+class _PostRows:
+    """The rows of posts.csv, to be read as often as asked."""
+
+    listings: Sequence[Listing]
+    banned: Banned
+
+    def __iter__(self) -> Iterator[PostRow]:
+        for posts in self.listings:
+            for post in posts:
+                yield _post_row(posts.source, post, self.banned)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How urls ended: rows by reason, and of those that were asked, how many failed and why."""
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    tried: Counter[str] = field(default_factory=Counter)  # by status
+    failed: Counter[str] = field(default_factory=Counter)  # by reason
+
+    def counted(self, row: FetchRow) -> FetchRow:
+        """Count a row, and return it."""
+        self.reasons[row.reason or "ok"] += 1
+        if row.status != "skipped":
+            self.tried[row.status] += 1
+        if row.status == "failed":
+            self.failed[row.reason] += 1
+        return row
+
+    def __add__(self, other: "Ends") -> "Ends":
+        return Ends(
+            self.reasons + other.reasons, self.tried + other.tried, self.failed + other.failed
+        )
 
 
 def public_url(url: str) -> str:
@@ -65,25 +116,31 @@ def public_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=place, query=urlencode(kept)))
 
 
-def _check(where: str, rows: Sequence[FetchRow], max_failed: float) -> None:
+def _check(where: str, ends: Ends, max_failed: float) -> None:
     """Stop where too many urls gave nothing; at 1.0 only where all of them did."""
-    tried = [row for row in rows if row.status != "skipped"]
-    reasons = Counter(row.reason for row in tried if row.status == "failed")
-    failed = reasons.total()
-    if not tried or (failed < len(tried) if max_failed == 1 else failed <= max_failed * len(tried)):
+    tried, failed = ends.tried.total(), ends.failed.total()
+    if not tried or (failed < tried if max_failed == 1 else failed <= max_failed * tried):
         return
-    offline = set(reasons) <= {"no_answer", "too_slow"}
+    offline = set(ends.failed) <= {"no_answer", "too_slow"}
     mend = "use `dvc pull scrape` or the demo" if offline else "look at fetches.csv"
     raise SourceError(
-        f"{failed} of {len(tried)} urls gave no file: "
-        + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()),
+        f"{failed} of {tried} urls gave no file: "
+        + ", ".join(f"{n} {reason}" for reason, n in ends.failed.most_common()),
         where=where,
         fix=f"{mend}, or raise scrape.max_failed; `memegan fetch --retry failed` asks them again",
     )
 
 
-def _row(item: Listed, done: Mapping[str, Settled], engine: Engine, banned: Banned) -> FetchRow:
-    end = done.get(item.media.url) or Settled(
+def _is_new(engine: Engine, item: Listed) -> bool:
+    """Tell whether a url is to be fetched, as far as that is known without asking for it."""
+    if item.skipped or item.source.brings_files:
+        return False
+    is_here = item.source.request(item.media.url).file is not None
+    return not is_here and engine.store.settled(item.media.url) is None
+
+
+def _row(item: Listed, engine: Engine, banned: Banned) -> FetchRow:
+    end = (None if item.skipped else engine.store.settled(item.media.url)) or Settled(
         item.media.url, "failed", "gone", snapshot=engine.snapshot
     )
     reason = item.skipped or banned.reason(urls=[end.final_url], sha256=end.sha256)
@@ -114,39 +171,57 @@ def _row(item: Listed, done: Mapping[str, Settled], engine: Engine, banned: Bann
     )
 
 
-def _doubles_marked(rows: Sequence[FetchRow]) -> list[FetchRow]:
+def _doubles_marked(
+    rows: Iterable[tuple[AnySource, FetchRow]],
+) -> Iterator[tuple[AnySource, FetchRow]]:
     """Say of a file that an earlier row has already that it is a duplicate."""
-    seen = set[tuple[str, str]]()
-    marked = []
+    seen = set[bytes]()
+    for source, row in rows:
+        if row.sha256:
+            # another part of the same file is another picture
+            what = bytes.fromhex(row.sha256) + row.rect.encode()
+            if what in seen:
+                yield source, replace(row, reason="duplicate")
+                continue
+            seen.add(what)
+        yield source, row
+
+
+def _packed(rows: Iterable[FetchRow], store: Store, folder: Path) -> dict[bytes, tuple[str, int]]:
+    """Write each file once, into the series of the snapshot it first came in.
+
+    Returns:
+        by sha256, the pack and where in it the file begins.
+    """
+    series: dict[str, dict[bytes, str]] = {}
     for row in rows:
-        what = (row.sha256, row.rect)  # another part of the same file is another picture
-        is_double = bool(row.sha256) and what in seen
-        marked.append(replace(row, reason="duplicate") if is_double else row)
-        seen.add(what)
-    return marked
-
-
-def _packed(rows: Sequence[FetchRow], store: Store, folder: Path) -> list[FetchRow]:
-    """Write each file once, into the series of the snapshot it first came in."""
-    places: dict[str, Place] = {}
-    for snapshot in sorted({row.snapshot for row in rows if row.sha256}):
-        files = {r.sha256: r.content_type for r in rows if r.sha256 and r.snapshot == snapshot}
-        made = write_series(folder, snapshot, _members(files, store))
-        places |= {place.member.partition(".")[0]: place for place in made}
+        if row.sha256:
+            series.setdefault(row.snapshot, {})[bytes.fromhex(row.sha256)] = row.content_type
+    places: dict[bytes, tuple[str, int]] = {}
+    for snapshot, files in sorted(series.items()):
+        for place in write_series(folder, snapshot, _members(files, store)):
+            digest = bytes.fromhex(place.member.partition(".")[0])
+            places[digest] = (sys.intern(place.pack), place.offset)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in set(folder.iterdir()) - {Path(place.pack) for place in places.values()}:
+    for stale in set(folder.iterdir()) - {Path(pack) for pack, _ in places.values()}:
         stale.unlink()  # of an earlier scrape into the same folder, run without DVC
-    return [
-        replace(row, pack=place.pack, member=place.member, offset=place.offset)
-        if (place := places.get(row.sha256))
-        else row
-        for row in rows
-    ]
+    return places
 
 
-def _members(files: Mapping[str, str], store: Store) -> Iterator[tuple[str, bytes]]:
-    for sha256, content_type in files.items():
-        yield f"{sha256}.{_EXTENSION[content_type]}", store.read(sha256)
+def _placed(row: FetchRow, places: Mapping[bytes, tuple[str, int]]) -> FetchRow:
+    if not row.sha256:
+        return row
+    pack, offset = places[bytes.fromhex(row.sha256)]
+    return replace(row, pack=pack, member=_member(row.sha256, row.content_type), offset=offset)
+
+
+def _member(sha256: str, content_type: str) -> str:
+    return f"{sha256}.{_EXTENSION[content_type]}"
+
+
+def _members(files: Mapping[bytes, str], store: Store) -> Iterator[tuple[str, bytes]]:
+    for digest, content_type in files.items():
+        yield _member(digest.hex(), content_type), store.read(digest.hex())
 
 
 def _post_row(source: AnySource, post: Post, banned: Banned) -> PostRow:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS files (sha256 TEXT PRIMARY KEY, bytes INTEGER, snapsh
 CREATE TABLE IF NOT EXISTS posts (
   source TEXT, post_id TEXT, number INTEGER, snapshot TEXT, post TEXT,
   PRIMARY KEY (source, post_id));
+CREATE INDEX IF NOT EXISTS posts_in_order ON posts (source, snapshot, number);
 CREATE TABLE IF NOT EXISTS listed (source TEXT, snapshot TEXT, PRIMARY KEY (source, snapshot));
 CREATE TABLE IF NOT EXISTS checks (url TEXT PRIMARY KEY, snapshot TEXT);
 CREATE TABLE IF NOT EXISTS pages (
@@ -179,10 +180,17 @@ class Store:
         query = "SELECT 1 FROM listed WHERE source = ? AND snapshot = ?"
         return self._db.execute(query, (source, snapshot)).fetchone() is not None
 
-    def list_posts(self, source: str, snapshot: str, posts: Iterable[tuple[str, object]]) -> None:
-        """Note a whole listing of (post id, JSON value); posts of earlier ones stay."""
+    def list_posts(
+        self, source: str, snapshot: str, posts: Iterable[tuple[str, object]], afresh: bool = False
+    ) -> None:
+        """Note a whole listing of (post id, JSON value), or nothing of it where it breaks off.
+
+        Posts of earlier listings stay, but for `afresh`.
+        """
         with self._db:
             self._db.execute("BEGIN")
+            if afresh:
+                self._db.execute("DELETE FROM posts WHERE source = ?", (source,))
             self.add_posts(source, snapshot, posts)
             self._db.execute("INSERT OR IGNORE INTO listed VALUES (?, ?)", (source, snapshot))
 
@@ -196,18 +204,18 @@ class Store:
             ),
         )
 
-    def post_ids(self, source: str) -> set[str]:
-        """Return the ids of all posts that any snapshot listed."""
-        query = "SELECT post_id FROM posts WHERE source = ?"
-        return {row[0] for row in self._db.execute(query, (source,))}
+    def had_post(self, source: str, snapshot: str, post_id: str) -> bool:
+        """Tell whether a snapshot before this one listed a post."""
+        query = "SELECT 1 FROM posts WHERE source = ? AND post_id = ? AND snapshot < ?"
+        return self._db.execute(query, (source, post_id, snapshot)).fetchone() is not None
 
-    def posts(self, source: str, snapshot: str) -> list[object]:
-        """Return all posts listed up to a snapshot, the oldest listing first."""
+    def posts(self, source: str, snapshot: str) -> Iterator[object]:
+        """Yield all posts listed up to a snapshot, the oldest listing first."""
         rows = self._db.execute(
             "SELECT post FROM posts WHERE source = ? AND snapshot <= ? ORDER BY snapshot, number",
             (source, snapshot),
         )
-        return [json.loads(row[0]) for row in rows]
+        return (json.loads(row[0]) for row in rows)
 
 
 def _key(url: str) -> str:
