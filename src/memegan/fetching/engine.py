@@ -136,10 +136,12 @@ class Engine:
             for media, request in some:
                 if request.file is not None:
                     self._note(self._from_file(media, request.file), counts)
-                elif found := self.standing(media):
+                    continue
+                before = self.store.settled(media.url)
+                if found := self._standing(media, before):
                     counts[found.reason or "ok"] += 1
                 else:
-                    yield self._task(media, request)
+                    yield self._task(media, request, before)
 
     def _note(self, result: Settled, counts: Counter[str]) -> None:
         self.store.settle(result)
@@ -147,7 +149,9 @@ class Engine:
 
     def standing(self, media: Media) -> Settled | None:
         """Return how a url ended if that stands: it need not be asked again."""
-        found = self.store.settled(media.url)
+        return self._standing(media, self.store.settled(media.url))
+
+    def _standing(self, media: Media, found: Settled | None) -> Settled | None:
         if found is None or found.reason in TRANSIENT:
             return None
         if found.sha256 and not self._has_checksums(media, found):
@@ -156,9 +160,8 @@ class Engine:
             return found if self.store.checked(media.url) == self.snapshot else None
         return found
 
-    def _task(self, media: Media, request: Request) -> Task:
+    def _task(self, media: Media, request: Request, found: Settled | None) -> Task:
         """Make a task; of a file that we have, and may keep, only a change is asked for."""
-        found = self.store.settled(media.url)
         if found is None or not found.sha256 or not self._has_checksums(media, found):
             return Task(media, request)
         return Task(media, _if_changed(request, found), known=found)

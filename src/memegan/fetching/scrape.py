@@ -1,5 +1,6 @@
 """A whole scrape: posts and media of all sources in, posts.csv, fetches.csv and packs out."""
 
+import json
 import logging
 import sys
 from collections import Counter
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from memegan.errors import SourceError
@@ -46,16 +49,14 @@ def scrape(
     asked = ((m.media, m.source.request(m.media.url)) for m in media() if not m.skipped)
     engine.settle(asked, sum(map(partial(_is_new, engine), media())))
 
-    def rows() -> Iterator[tuple[AnySource, FetchRow]]:
-        return _doubles_marked((m.source, _row(m, engine, banned)) for m in media())
-
-    places = _packed((row for _, row in rows()), engine.store, out / "packs")
     ends = {source.name: Ends() for source in sources}
-    write_table(
-        out / "fetches.csv",
-        FetchRow,
-        (ends[source.name].counted(_placed(row, places)) for source, row in rows()),
-    )
+    with TemporaryFile("w+", encoding="utf-8") as spool:
+        rows = _doubles_marked((m.source.name, _row(m, engine, banned)) for m in media())
+        counted = (ends[name].counted(row) for name, row in rows)
+        places = _packed(_spooled(counted, spool), engine.store, out / "packs")
+        write_table(
+            out / "fetches.csv", FetchRow, (_placed(row, places) for row in _unspooled(spool))
+        )
     write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
     for name, end in ends.items():
         _check(name, end, 1)
@@ -171,20 +172,30 @@ def _row(item: Listed, engine: Engine, banned: Banned) -> FetchRow:
     )
 
 
-def _doubles_marked(
-    rows: Iterable[tuple[AnySource, FetchRow]],
-) -> Iterator[tuple[AnySource, FetchRow]]:
+def _spooled(rows: Iterable[FetchRow], spool: IO[str]) -> Iterator[FetchRow]:
+    """Pass rows on, and write them for `_unspooled` into a file without a name."""
+    for row in rows:
+        spool.write(json.dumps(list(vars(row).values())) + "\n")
+        yield row
+
+
+def _unspooled(spool: IO[str]) -> Iterator[FetchRow]:
+    spool.seek(0)
+    return (FetchRow(*json.loads(line)) for line in spool)
+
+
+def _doubles_marked(rows: Iterable[tuple[str, FetchRow]]) -> Iterator[tuple[str, FetchRow]]:
     """Say of a file that an earlier row has already that it is a duplicate."""
     seen = set[bytes]()
-    for source, row in rows:
+    for name, row in rows:
         if row.sha256:
             # another part of the same file is another picture
             what = bytes.fromhex(row.sha256) + row.rect.encode()
             if what in seen:
-                yield source, replace(row, reason="duplicate")
+                yield name, replace(row, reason="duplicate")
                 continue
             seen.add(what)
-        yield source, row
+        yield name, row
 
 
 def _packed(rows: Iterable[FetchRow], store: Store, folder: Path) -> dict[bytes, tuple[str, int]]:

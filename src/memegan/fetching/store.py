@@ -20,6 +20,7 @@ from types import TracebackType
 from memegan.errors import SourceError
 
 log = logging.getLogger(__name__)
+_AT_ONCE = 8  # notes a transaction: a kill forgets no more, and their urls are asked for again
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (
   url TEXT PRIMARY KEY, status TEXT, reason TEXT, final_url TEXT, content_type TEXT,
@@ -74,10 +75,11 @@ class Store:
         self._lock = _locked(folder)
         for part in self._parts.iterdir():
             part.unlink()  # of a killed process: we hold the lock
-        self._db = sqlite3.connect(folder / "journal.sqlite", isolation_level=None)
+        self._db = sqlite3.connect(folder / "journal.sqlite")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        self._noted = 0  # in the open transaction
 
     def __enter__(self) -> "Store":
         return self
@@ -85,6 +87,7 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._db.commit()
         self._db.close()
         self._lock.close()
 
@@ -126,6 +129,7 @@ class Store:
             path.unlink()
             found = 1
         self._db.execute("DELETE FROM urls WHERE sha256 = ?", (sha256,))
+        self._db.commit()
         return found
 
     def first_seen(self, sha256: str, size: int, snapshot: str) -> str:
@@ -146,6 +150,10 @@ class Store:
         self._db.execute(
             f"INSERT OR REPLACE INTO urls VALUES ({','.join('?' * len(values))})", values
         )
+        self._noted += 1
+        if self._noted == _AT_ONCE:
+            self._db.commit()
+            self._noted = 0
 
     def note_checked(self, url: str, snapshot: str) -> None:
         """Note the snapshot in which a url was last asked for."""
@@ -173,7 +181,8 @@ class Store:
         """Forget urls that gave no file (of some reasons only); return how many."""
         some = f" AND reason IN ({','.join('?' * len(reasons))})" if reasons else ""
         query = f"DELETE FROM urls WHERE status = 'failed'{some}"
-        return self._db.execute(query, tuple(reasons)).rowcount
+        with self._db:
+            return self._db.execute(query, tuple(reasons)).rowcount
 
     def is_listed(self, source: str, snapshot: str) -> bool:
         """Tell whether a source's posts were listed to their end in a snapshot."""
@@ -187,8 +196,8 @@ class Store:
 
         Posts of earlier listings stay, but for `afresh`.
         """
+        self._db.commit()
         with self._db:
-            self._db.execute("BEGIN")
             if afresh:
                 self._db.execute("DELETE FROM posts WHERE source = ?", (source,))
             self.add_posts(source, snapshot, posts)
