@@ -51,7 +51,7 @@ ui: .setup/core  ## look at the runs in MLflow
 	@mkdir -p .setup && touch $@
 
 .setup/%: requirements/%.txt .setup/venv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $< \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $< \
 	  || { echo "error: not all packages came; check network and disk, then run it again: it goes on"; exit 1; }
 	@echo "$(CURDIR)/src" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/memegan.pth"
 	@printf '#!%s\nimport sys\nfrom memegan.__main__ import main\nsys.exit(main())\n' \

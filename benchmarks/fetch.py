@@ -121,7 +121,7 @@ def environment() -> Path:
     if not (programs / "img2dataset").exists():
         for words in (
             ["venv", "--clear", "--python", "3.11", str(ENVIRONMENT)],
-            ["pip", "install", "--python", str(programs / "python"), PINNED],
+            ["pip", "install", "--compile-bytecode", "--python", str(programs / "python"), PINNED],
         ):
             done = subprocess.run(["uv", *words], capture_output=True, text=True, check=False)
             if done.returncode:
