@@ -52,21 +52,43 @@ def member_name(data: bytes, extension: str) -> str:
 def write_series(
     folder: Path, series: str, members: Iterable[tuple[str, bytes]], limit_bytes: int = PACK_BYTES
 ) -> list[Place]:
-    """Write members in their order into `series`-0000.tar, -0001.tar, ...
+    """Write members in their order into the packs of a `Series`."""
+    with Series(folder, series, limit_bytes) as packs:
+        return [packs.add(name, data) for name, data in members]
 
-    A pack is closed before it would pass `limit_bytes`; a larger member has one of its own.
+
+class Series:
+    """Packs `series`-0000.tar, -0001.tar, ... of members in their order.
+
+    A pack ends before it would pass `limit_bytes`; a larger member has one of its own. They get
+    their names when the block ends without an error; else none is left.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    places: list[Place] = []
-    with ExitStack() as stack:
-        number, pack, used = -1, None, 0
-        for name, data in members:
-            if pack is None or used + len(data) > limit_bytes:
-                number, used = number + 1, 0
-                pack = stack.enter_context(_Pack(folder / f"{series}-{number:04d}.tar"))
-            places.append(pack.add(name, data))
-            used += len(data)
-    return places
+
+    def __init__(self, folder: Path, series: str, limit_bytes: int = PACK_BYTES) -> None:
+        self.folder, self.series, self.limit_bytes = folder, series, limit_bytes
+        self._open = ExitStack()
+        self._pack: _Pack | None = None
+        self._count = self._used = 0
+
+    def __enter__(self) -> "Series":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def add(self, member: str, data: bytes) -> Place:
+        """Write one member."""
+        if self._pack is None or self._used + len(data) > self.limit_bytes:
+            if self._pack is not None:
+                self._pack.end()
+            path = self.folder / f"{self.series}-{self._count:04d}.tar"
+            self._pack = self._open.enter_context(_Pack(path))
+            self._count, self._used = self._count + 1, 0
+        self._used += len(data)
+        return self._pack.add(member, data)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, e, at)
 
 
 class HashedPacks:
@@ -153,32 +175,37 @@ def members(pack: Path) -> Iterator[Place]:
 
 
 class _Pack:
-    """One tar file, written beside its name and renamed when the block ends without an error."""
+    """One tar file, written beside its name, which it gets if the block ends without an error."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.part = path, path.with_name(path.name + ".part")
 
     def __enter__(self) -> "_Pack":
-        self.file = self.part.open("wb")
+        self.file = self.part.open("wb", buffering=0)
+        self._end = 0
         return self
 
     def add(self, member: str, data: bytes) -> Place:
         """Write a header without times or owners, the data, and the padding."""
         info = tarfile.TarInfo(member)
         info.size = len(data)
-        self.file.write(info.tobuf(tarfile.USTAR_FORMAT))
-        offset = self.file.tell()
-        self.file.write(data)
-        self.file.write(b"\0" * (-len(data) % _BLOCK))
+        head, padding = info.tobuf(tarfile.USTAR_FORMAT), bytes(-len(data) % _BLOCK)
+        offset = self._end + len(head)
+        self._end += self.file.write(b"".join((head, data, padding)))
         return Place(self.path.as_posix(), member, offset, len(data))
+
+    def end(self) -> None:
+        """Take no more: write the end of the file, and close it."""
+        if not self.file.closed:
+            self.file.write(b"\0" * 2 * _BLOCK)
+            self.file.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
-        with self.file:
-            if kind is None:
-                self.file.write(b"\0" * 2 * _BLOCK)
         if kind is None:
+            self.end()
             self.part.replace(self.path)
         else:
+            self.file.close()
             self.part.unlink()

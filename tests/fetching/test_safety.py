@@ -5,7 +5,8 @@ from tests.fetching.web import Answer, Web, png
 
 from memegan.fetching.download import Limits, download
 from memegan.fetching.reasons import Refused
-from memegan.fetching.safety import SafeSession, check
+from memegan.fetching.safety import Door, check
+from memegan.fetching.session import SafeSession
 from memegan.sources.base import Request
 
 INNER = [
@@ -36,14 +37,14 @@ def reason_of(session: SafeSession, url: str) -> str:
 
 @pytest.mark.parametrize("answer", [["10.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["::1"]])
 def test_one_private_answer_of_the_name_server_is_enough_to_refuse(answer: list[str]) -> None:
-    session = SafeSession(resolver=lambda host, port: answer)
+    session = SafeSession(Door(resolver=lambda host, port: answer))
     assert reason_of(session, "http://rebinding.example/x.png") == "blocked_address"
 
 
 def test_a_name_is_resolved_once_a_connection(web: Web) -> None:
     """A second answer, the private one of a rebinding, is never asked for."""
     answers = iter([["127.0.0.1"]])
-    session = SafeSession(private_hosts=["near.invalid"], resolver=lambda h, p: next(answers))
+    session = SafeSession(Door(private_hosts=["near.invalid"], resolver=lambda h, p: next(answers)))
     web.give("/x", Answer(png(1)))
     with session:
         for _ in range(3):  # the connection is kept
@@ -52,14 +53,14 @@ def test_a_name_is_resolved_once_a_connection(web: Web) -> None:
 
 
 def test_ports_of_other_services_are_refused() -> None:
-    session = SafeSession(resolver=lambda host, port: ["93.184.215.14"])
+    session = SafeSession(Door(resolver=lambda host, port: ["93.184.215.14"]))
     assert reason_of(session, "http://mail.example:25/") == "blocked_address"
 
 
 def test_the_environments_proxy_is_not_used(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     url = web.give("/x", Answer(png(1)))
-    with SafeSession(web.hosts) as session:
+    with SafeSession(Door(web.hosts)) as session:
         assert download(session, Request(url), Limits()).data == png(1)
 
 
@@ -76,4 +77,7 @@ def no_name_server(host: str, port: int) -> list[str]:
 @example("http://0x7f.1:99999/")
 @example("https:///x")
 def test_no_text_is_more_than_a_refused_url(url: str) -> None:
-    assert reason_of(SafeSession(resolver=no_name_server), url) in ("blocked_address", "no_answer")
+    assert reason_of(SafeSession(Door(resolver=no_name_server)), url) in (
+        "blocked_address",
+        "no_answer",
+    )

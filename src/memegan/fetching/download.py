@@ -1,7 +1,6 @@
 """One download: redirects followed by hand, every size and time bounded, the body believed last."""
 
 import hashlib
-import math
 import time
 from base64 import b64encode
 from collections.abc import Collection, Mapping
@@ -12,17 +11,17 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import numpy as np
 from pydantic import Field
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict
-from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
-from urllib3.exceptions import TimeoutError as SilentError
+from urllib3 import HTTPHeaderDict
 
 from memegan.fetching.reasons import PLACEHOLDERS, Refused
-from memegan.fetching.safety import SafeSession
+from memegan.fetching.session import SafeSession
 from memegan.media import BadMedia, rgb, sniff
 from memegan.params import Section
 from memegan.sources.base import Media, Request
 
-_CHUNK = 65_536
+_SHORT = 65_536
+_SMALL_BYTES, _SMALL_PX = 16_384, 65_536  # of PLACEHOLDERS
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Limits(Section):
@@ -61,30 +60,59 @@ def download(
 ) -> Body:
     """Return the body behind a request.
 
-    `session.ends` is set meanwhile: who watches it hangs up then, so that headers or a TLS
-    handshake that drip byte by byte end too.
-
     Raises:
         Refused: with the reason; `retry_after_s` where the server names a time.
     """
-    try:
-        return _follow(session, request, limits, gate)
-    except LocationValueError as error:
-        raise Refused("blocked_address", type(error).__name__) from None
-    except (HTTPError, OSError) as error:
-        raise _refused(session, error, limits) from None
-    finally:
-        session.ends = math.inf
+    url, first = request.url, _parts(request.url)
+    ends = time.monotonic() + limits.max_s
+    for _ in range(limits.max_redirects + 1):
+        parts = _parts(url)
+        if gate is not None:
+            gate.asking(session, url)
+        same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
+        headers = {**_login(parts), **request.headers} if same else {}  # a token stays at home
+        answer = _Answer(limits, gate)
+        try:
+            session.get(url, headers, answer, limits.stall_s, ends - time.monotonic())
+        except Refused:
+            if answer.status in (0, 200):  # of other answers, the status is enough
+                raise
+        if answer.location:
+            url = _joined(url, answer.location)
+            continue
+        etag, date = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+        if answer.status == 304 and is_conditional(request):
+            return Body(b"", url, etag, date, is_unchanged=True)
+        _check_status(answer.status, answer.headers)
+        return Body(bytes(answer.data), url, etag, date)
+    raise Refused("refused", f"more than {limits.max_redirects} redirects")
 
 
-def _refused(session: SafeSession, error: Exception, limits: Limits) -> Refused:
-    """Say what a broken download means."""
-    if session.is_hung_up:
-        return Refused("too_slow", f"not done in {limits.max_s:g} s")
-    if isinstance(error, SilentError | TimeoutError) and not isinstance(error, NewConnectionError):
-        return Refused("too_slow", f"silent for {limits.stall_s:g} s")
-    is_cut = "IncompleteRead" in repr(error)  # urllib3 wraps the one of http.client
-    return Refused("truncated" if is_cut else "no_answer", type(error).__name__)
+class _Answer:
+    """What came of one hop; a body is taken as it comes, so that none outgrows its limits."""
+
+    def __init__(self, limits: Limits, gate: Gate | None) -> None:
+        self.limits, self.gate = limits, gate
+        self.status, self.headers, self.data = 0, HTTPHeaderDict(), bytearray()
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads, "" for another answer."""
+        return self.headers.get("Location", "") if self.status in _REDIRECTS else ""
+
+    def head(self, status: int, headers: HTTPHeaderDict) -> None:
+        self.status, self.headers, self.started = status, headers, time.monotonic()
+        if status == 200 and self.gate is not None:
+            self.gate.answered(headers)
+
+    def body(self, chunk: bytes) -> None:
+        self.data += chunk
+        size, took = len(self.data), time.monotonic() - self.started
+        # a short page of another status is read to its end, which keeps the connection
+        if size > (self.limits.max_mb * 1e6 if self.status == 200 else _SHORT):
+            raise Refused("too_large", f"over {self.limits.max_mb:g} MB")
+        if took > self.limits.stall_s and size < took * self.limits.min_kb_s * 1e3:
+            raise Refused("too_slow", f"{size} bytes in {took:.0f} s")
 
 
 def check_media(media: Media, data: bytes, placeholders: Collection[str] = ()) -> str:
@@ -106,7 +134,7 @@ def check_media(media: Media, data: bytes, placeholders: Collection[str] = ()) -
         pixels = rgb(data, at_least_px=1)
     except BadMedia as error:
         raise Refused(error.reason, str(error)) from None
-    if digests(data, pixels) & PLACEHOLDERS.union(placeholders):
+    if is_placeholder(data, pixels, placeholders):
         raise Refused("placeholder")
     return kind
 
@@ -121,39 +149,16 @@ def has_checksums(media: Media, data: bytes) -> bool:
     )
 
 
-def digests(data: bytes, pixels: np.ndarray) -> frozenset[str]:
-    """Return what PLACEHOLDERS knows a picture by; none for more than 65,536 pixels."""
-    if pixels.shape[0] * pixels.shape[1] > 65_536:
-        return frozenset()
+def is_placeholder(data: bytes, pixels: np.ndarray, further: Collection[str] = ()) -> bool:
+    """Tell whether a picture is one of PLACEHOLDERS, which are small, or its md5 of `further`."""
+    if further or len(data) <= _SMALL_BYTES:
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if md5 in PLACEHOLDERS or md5 in further:
+            return True
+    if pixels.shape[0] * pixels.shape[1] > _SMALL_PX:
+        return False
     shaped = b"%dx%d" % pixels.shape[:2] + pixels.tobytes()
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return frozenset({md5, hashlib.sha256(shaped).hexdigest()})
-
-
-def _follow(session: SafeSession, request: Request, limits: Limits, gate: Gate | None) -> Body:
-    url, first = request.url, _parts(request.url)
-    ends = time.monotonic() + limits.max_s
-    for _ in range(limits.max_redirects + 1):
-        parts = _parts(url)
-        if gate is not None:
-            gate.asking(session, url)
-        session.is_hung_up, session.ends = False, ends
-        same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
-        headers = {**_login(parts), **request.headers} if same else {}  # a token stays at home
-        with session.get(url, headers, limits.stall_s) as answer:
-            if answer.status != 200:
-                answer.read(_CHUNK)  # a short page read to its end keeps the connection
-            if target := answer.get_redirect_location():
-                url = _joined(url, target)
-                continue
-            etag, date = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-            if answer.status == 304 and is_conditional(request):
-                return Body(b"", url, etag, date, is_unchanged=True)
-            _check_status(answer)
-            if gate is not None:
-                gate.answered(answer.headers)
-            return Body(_read(session, answer, limits), url, etag, date)
-    raise Refused("refused", f"more than {limits.max_redirects} redirects")
+    return hashlib.sha256(shaped).hexdigest() in PLACEHOLDERS
 
 
 def conditions(etag: str, last_modified: str) -> dict[str, str]:
@@ -190,12 +195,11 @@ def _parts(url: str) -> SplitResult:
     raise Refused("blocked_address", url[:40])
 
 
-def _check_status(answer: BaseHTTPResponse) -> None:
-    status = answer.status
+def _check_status(status: int, headers: HTTPHeaderDict) -> None:
     if status == 200:
         return
     reason = {404: "gone", 410: "gone", 429: "rate_limited"}.get(status, "refused")
-    after_s = _retry_after_s(answer.headers)
+    after_s = _retry_after_s(headers)
     raise Refused("server_error" if status >= 500 else reason, f"status {status}", after_s)
 
 
@@ -209,24 +213,3 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (moments[0] - moments[1]).total_seconds())
     except (ValueError, TypeError):  # not said, no date, or one with and one without a zone
         return None
-
-
-def _read(session: SafeSession, answer: BaseHTTPResponse, limits: Limits) -> bytes:
-    """Read what arrives as it arrives, so that a slow drip meets the clock, not the buffer."""
-    started, body = time.monotonic(), bytearray()
-    while chunk := answer.read1(_CHUNK, decode_content=True):
-        body += chunk
-        took = time.monotonic() - started
-        if len(body) > limits.max_mb * 1e6:
-            raise Refused("too_large", f"over {limits.max_mb:g} MB")
-        if took > limits.stall_s and len(body) < took * limits.min_kb_s * 1e3:
-            raise Refused("too_slow", f"{len(body)} bytes in {took:.0f} s")
-        if session.is_hung_up:
-            break
-    if session.is_hung_up:
-        raise Refused("too_slow", f"not done in {limits.max_s:g} s")
-    declared = answer.headers.get("Content-Length", "")
-    is_encoded = "Content-Encoding" in answer.headers
-    if declared.isdecimal() and len(body) < int(declared) and not is_encoded:
-        raise Refused("truncated", f"{len(body)} of {declared} bytes")
-    return bytes(body)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,10 +17,11 @@ from memegan import __version__
 from memegan.errors import SourceError
 from memegan.fetching.download import Body, Limits, check_media, conditions, download, has_checksums
 from memegan.fetching.local import read_file, read_members
-from memegan.fetching.pool import Pool, Task, host_of, hung_up_in_time
+from memegan.fetching.pool import Pool, Task, host_of, listened_to
 from memegan.fetching.reasons import TRANSIENT, Refused
 from memegan.fetching.rules import Rules, Sites, check_headers
-from memegan.fetching.safety import Resolver, SafeSession, resolve
+from memegan.fetching.safety import Door, Resolver, resolve
+from memegan.fetching.session import SafeSession
 from memegan.fetching.store import Page, Settled, Store
 from memegan.fetching.turns import Clock, Pace, Turns
 from memegan.params import Section
@@ -106,7 +107,12 @@ class Engine:
         self.store.keep_page(request.url, body.data, body.etag, body.last_modified)
         return body.data
 
-    def settle(self, asked: Iterable[Asked], total: int | None = None) -> Counter[str]:
+    def settle(
+        self,
+        asked: Iterable[Asked],
+        total: int | None = None,
+        ended: Callable[[int], None] = lambda count: None,
+    ) -> Counter[str]:
         """Fetch what is not settled yet; the store knows how each url ended. Count the reasons.
 
         A url whose file is in the store is not asked again, nor one that failed for good; what
@@ -115,36 +121,40 @@ class Engine:
 
         Args:
             total: urls to fetch, where it is known: then the time left is told.
+            ended: told now and then how many of `asked`, counted from the first, have ended.
 
         Returns:
             how many urls ended with each reason, "ok" for those with a file.
         """
-        counts = Counter[str]()
-        for result in self._fetched(self._tasks(_once(asked), counts), total):
-            self._note(result, counts)
+        counts, line = Counter[str](), _Line(asked)
+        for result in self._fetched(self._tasks(line, counts), total):
+            self._note(result, line, counts)
             if self.params.revalidate:
                 self.store.note_checked(result.url, self.snapshot)
+            ended(line.ended)
         return counts
 
-    def _tasks(self, asked: Iterable[Asked], counts: Counter[str]) -> Iterator[Task]:
+    def _tasks(self, line: "_Line", counts: Counter[str]) -> Iterator[Task]:
         """Yield what must be fetched; settle on the way what stands or lies on this machine."""
-        for path, some in groupby(asked, key=_archive_of):
+        for path, some in groupby(line, key=_archive_of):
             if path is not None:
                 for result in self._from_archive(path, list(some)):
-                    self._note(result, counts)
+                    self._note(result, line, counts)
                 continue
             for media, request in some:
                 if request.file is not None:
-                    self._note(self._from_file(media, request.file), counts)
+                    self._note(self._from_file(media, request.file), line, counts)
                     continue
                 before = self.store.settled(media.url)
                 if found := self._standing(media, before):
+                    line.has_ended(media.url)
                     counts[found.reason or "ok"] += 1
                 else:
                     yield self._task(media, request, before)
 
-    def _note(self, result: Settled, counts: Counter[str]) -> None:
+    def _note(self, result: Settled, line: "_Line", counts: Counter[str]) -> None:
         self.store.settle(result)
+        line.has_ended(result.url)
         counts[result.reason or "ok"] += 1
 
     def standing(self, media: Media) -> Settled | None:
@@ -183,11 +193,9 @@ class Engine:
         p = self.params
         known = "; ".join(filter(None, ("builds image datasets", p.contact)))
         agent = f"memegan/{__version__} ({known})"
-        sessions = [
-            SafeSession(self.hosts, p.allow_private_hosts, self.resolver, agent)
-            for _ in range(count)
-        ]
-        with hung_up_in_time(sessions, p.limits.max_s):
+        door = Door(self.hosts, p.allow_private_hosts, self.resolver)
+        sessions = [SafeSession(door, agent) for _ in range(count)]
+        with listened_to(sessions, min(0.25, p.limits.stall_s / 4)):
             yield sessions
 
     def _attempt(self, session: SafeSession, task: Task) -> Settled | float:
@@ -318,14 +326,35 @@ def _archive_of(asked: Asked) -> Path | None:
     return asked[1].file if asked[1].member is not None else None
 
 
-def _once(asked: Iterable[Asked]) -> Iterator[Asked]:
-    """Leave out urls that were asked before; only digests of 12 bytes are remembered."""
-    seen = set[bytes]()
-    for media, request in asked:
-        digest = hashlib.blake2b(media.url.encode(), digest_size=12).digest()
-        if digest not in seen:
-            seen.add(digest)
-            yield media, request
+class _Line:
+    """What is asked, each url once: which of it is under way, and how much before that has ended.
+
+    Of what has ended only digests of 12 bytes are remembered.
+    """
+
+    def __init__(self, asked: Iterable[Asked]) -> None:
+        self._asked = asked
+        self._seen = set[bytes]()
+        self._taken = 0
+        self._under_way: dict[str, int] = {}  # url: its place in the line, in that order
+
+    def __iter__(self) -> Iterator[Asked]:
+        for place, (media, request) in enumerate(self._asked):
+            self._taken = place + 1
+            digest = hashlib.blake2b(media.url.encode(), digest_size=12).digest()
+            if digest not in self._seen:
+                self._seen.add(digest)
+                self._under_way[media.url] = place
+                yield media, request
+
+    def has_ended(self, url: str) -> None:
+        """A url is under way no more."""
+        del self._under_way[url]
+
+    @property
+    def ended(self) -> int:
+        """How many, from the first on, have ended."""
+        return next(iter(self._under_way.values()), self._taken)
 
 
 def _if_changed(request: Request, known: Settled | Page) -> Request:

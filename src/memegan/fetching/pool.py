@@ -3,7 +3,6 @@
 import logging
 import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from memegan.fetching.reasons import TRANSIENT, Refused
-from memegan.fetching.safety import SafeSession
+from memegan.fetching.session import SafeSession
 from memegan.fetching.store import Settled
 from memegan.fetching.turns import Turns
 from memegan.sources.base import Media, Request
@@ -50,6 +49,7 @@ class Task:
         return True
 
 
+Ended = queue.SimpleQueue[Settled | BaseException]
 Attempt = Callable[[SafeSession, Task], Settled | float]  # how it ended, or after which pause again
 
 
@@ -74,7 +74,7 @@ class Pool:
 
     def run(self, tasks: Iterable[Task], sessions: list[SafeSession]) -> Iterator[Settled]:
         """Yield results as they come; bodies are stored before, so none waits in memory."""
-        ended: queue.Queue[Settled | BaseException] = queue.Queue()
+        ended: Ended = queue.SimpleQueue()
         for session in sessions:
             threading.Thread(target=self._work, args=[session, ended], daemon=True).start()
         told = _Progress(self.total, self.turns.pace.clock.now)
@@ -95,7 +95,7 @@ class Pool:
             self.turns.add(task)
         return len(self.turns) > 0
 
-    def _work(self, session: SafeSession, ended: "queue.Queue[Settled | BaseException]") -> None:
+    def _work(self, session: SafeSession, ended: Ended) -> None:
         while (task := self.turns.take()) is not None:
             try:
                 result = self.attempt(session, task)
@@ -109,23 +109,21 @@ class Pool:
 
 
 @contextmanager
-def hung_up_in_time(sessions: list[SafeSession], max_s: float) -> Iterator[None]:
-    """Hang up, for the block, those sessions that pass their time, and all at its end."""
+def listened_to(sessions: list[SafeSession], every_s: float) -> Iterator[None]:
+    """Hang up, for the block, those sessions that have fallen silent, and all at its end."""
     over = threading.Event()
 
-    def watch() -> None:
-        while not over.wait(min(0.25, max_s / 4)):
+    def listen() -> None:
+        while not over.wait(every_s):
             for session in sessions:
-                if time.monotonic() > session.ends:
-                    session.hang_up()
+                session.listen()
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=listen, daemon=True).start()
     try:
         yield
     finally:
         over.set()
         for session in sessions:
-            session.hang_up()
             session.close()
 
 
@@ -160,7 +158,7 @@ class _Progress:
             self.tell()
 
 
-def _next(ended: "queue.Queue[Settled | BaseException]") -> Settled:
+def _next(ended: Ended) -> Settled:
     """Wait for a result in short turns, so that Ctrl-C is heard on every system."""
     while True:
         try:

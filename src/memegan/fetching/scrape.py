@@ -4,20 +4,21 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from types import TracebackType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from memegan.errors import SourceError
 from memegan.fetching.engine import Engine
 from memegan.fetching.listing import Listed, Listing, listing, media_of, post_id
-from memegan.fetching.store import Settled, Store
-from memegan.packs import write_series
+from memegan.fetching.store import Settled
+from memegan.packs import Series
 from memegan.records import FetchRow, ImageRow, KeptRow, PostRow, Row
 from memegan.sources.base import Post
 from memegan.sources.params import AnySource
@@ -25,6 +26,7 @@ from memegan.tables import write_table
 from memegan.takedown import Banned
 
 log = logging.getLogger(__name__)
+_ROWS = 64  # made at once
 _OURS = frozenset(f.name for record in (PostRow, KeptRow, ImageRow, Row) for f in fields(record))
 _SECRET = frozenset({"access_token", "token", "api_key", "apikey", "key", "password", "secret"})
 
@@ -35,7 +37,7 @@ def scrape(
     """Fetch everything that the sources list and write `out`; count the rows by reason.
 
     Posts and urls are read from the journal in several passes, each as it is used: memory holds
-    a digest and a place of each file, and no more.
+    a digest and a place of each file, and no more. Packs are written while urls are asked for.
 
     Raises:
         SourceError: a source lists nothing, no url of a source gave a file, or more than the
@@ -47,16 +49,12 @@ def scrape(
         return chain.from_iterable(media_of(posts, posts.source, banned) for posts in found)
 
     asked = ((m.media, m.source.request(m.media.url)) for m in media() if not m.skipped)
-    engine.settle(asked, sum(map(partial(_is_new, engine), media())))
-
     ends = {source.name: Ends() for source in sources}
-    with TemporaryFile("w+", encoding="utf-8") as spool:
-        rows = _doubles_marked((m.source.name, _row(m, engine, banned)) for m in media())
+    with Rows(media(), engine, banned, out / "packs") as rows:
+        engine.settle(asked, sum(map(partial(_is_new, engine), media())), rows.up_to)
+        rows.finish()
         counted = (ends[name].counted(row) for name, row in rows)
-        places = _packed(_spooled(counted, spool), engine.store, out / "packs")
-        write_table(
-            out / "fetches.csv", FetchRow, (_placed(row, places) for row in _unspooled(spool))
-        )
+        write_table(out / "fetches.csv", FetchRow, counted)
     write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
     for name, end in ends.items():
         _check(name, end, 1)
@@ -140,19 +138,116 @@ def _is_new(engine: Engine, item: Listed) -> bool:
     return not is_here and engine.store.settled(item.media.url) is None
 
 
-def _row(item: Listed, engine: Engine, banned: Banned) -> FetchRow:
-    end = (None if item.skipped else engine.store.settled(item.media.url)) or Settled(
-        item.media.url, "failed", "gone", snapshot=engine.snapshot
-    )
+class Rows:
+    """The rows of fetches.csv with the packs of their files, in the order of `items`.
+
+    They are made as urls end (`up_to`), while others are still asked for, and lie in a file
+    without a name until they are read. A file is packed once, in the series of the snapshot in
+    which it first came.
+    """
+
+    def __init__(
+        self, items: Iterator[Listed], engine: Engine, banned: Banned, folder: Path
+    ) -> None:
+        self.engine, self.banned, self.folder = engine, banned, folder
+        self._items, self._next = items, next(items, None)
+        self._asked = 0  # of the items that are ready, or rows by now
+        self._ready: list[Listed] = []
+        self._series: dict[str, Series] = {}
+        self._places: dict[bytes, tuple[str, int]] = {}  # by sha256: pack, offset
+        self._seen = set[bytes]()  # files, or parts of them
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Rows":
+        self._spool = self._open.enter_context(TemporaryFile("w+", encoding="utf-8"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, e, at)
+        if kind is None and self.folder.exists():
+            for stale in set(self.folder.iterdir()) - {Path(p) for p, _ in self._places.values()}:
+                stale.unlink()  # of an earlier scrape into the same folder, run without DVC
+
+    def up_to(self, ended: int) -> None:
+        """Make rows as far as the first `ended` of the urls that are asked for, a few a call."""
+        while (item := self._next) and (item.skipped or self._asked < ended):
+            self._asked += not item.skipped
+            self._ready.append(item)
+            self._next = next(self._items, None)
+            if len(self._ready) == _ROWS:
+                return self._make()
+
+    def finish(self) -> None:
+        """Make all rows that are left."""
+        while self._next or self._ready:
+            self.up_to(sys.maxsize)
+            self._make()
+
+    def _make(self) -> None:
+        """Make the rows of what is ready."""
+        store, ends = self.engine.store, [self._end(item) for item in self._ready]
+        sizes = {end.sha256: store.path(end.sha256).stat().st_size for end in ends if end.sha256}
+        first = store.first_seen(sizes, self.engine.snapshot)
+        for item, end in zip(self._ready, ends, strict=True):
+            row = _row(item, end, self.banned)
+            if row.status == "ok":
+                row = replace(row, bytes=sizes[end.sha256], snapshot=first[end.sha256])
+            row = self._packed(self._marked(row))
+            self._spool.write(json.dumps([item.source.name, *vars(row).values()]) + "\n")
+        self._ready.clear()
+
+    def _end(self, item: Listed) -> Settled:
+        """Return how the url of an item ended; "gone" if it was never asked for."""
+        url = item.media.url
+        found = None if item.skipped else self.engine.store.settled(url)
+        return found or Settled(url, "failed", "gone", snapshot=self.engine.snapshot)
+
+    def __iter__(self) -> Iterator[tuple[str, FetchRow]]:
+        """Yield the rows, each with the name of its source."""
+        self._spool.seek(0)
+        for line in self._spool:
+            name, *values = json.loads(line)
+            yield name, FetchRow(*values)
+
+    def _marked(self, row: FetchRow) -> FetchRow:
+        """Say of a file that an earlier row has already that it is a duplicate."""
+        # another part of the same file is another picture
+        what = bytes.fromhex(row.sha256) + row.rect.encode()
+        if not row.sha256 or what not in self._seen:
+            self._seen.add(what)
+            return row
+        return replace(row, reason="duplicate")
+
+    def _packed(self, row: FetchRow) -> FetchRow:
+        if not row.sha256:
+            return row
+        digest, member = bytes.fromhex(row.sha256), _member(row.sha256, row.content_type)
+        if digest not in self._places:
+            place = self._of(row.snapshot).add(member, self.engine.store.read(row.sha256))
+            self._places[digest] = (sys.intern(place.pack), place.offset)
+        pack, offset = self._places[digest]
+        return replace(row, pack=pack, member=member, offset=offset)
+
+    def _of(self, snapshot: str) -> Series:
+        if snapshot not in self._series:
+            self._series[snapshot] = self._open.enter_context(Series(self.folder, snapshot))
+        return self._series[snapshot]
+
+
+def _row(item: Listed, end: Settled, banned: Banned) -> FetchRow:
+    """Tell of one url; a file's size and first snapshot are filled in later."""
     reason = item.skipped or banned.reason(urls=[end.final_url], sha256=end.sha256)
-    row = FetchRow(
+    is_ok = not reason and end.status == "ok"
+    return FetchRow(
         url=public_url(item.media.url),
         final_url="" if item.skipped else public_url(end.final_url),
-        status="skipped" if reason else "ok" if end.status == "ok" else "failed",
+        status="skipped" if reason else "ok" if is_ok else "failed",
         reason=reason or end.reason,
-        content_type="",
+        content_type=end.content_type if is_ok else "",
         bytes=0,
-        sha256="",
+        sha256=end.sha256 if is_ok else "",
         post_id=item.post_id,
         snapshot=end.snapshot,
         pack="",
@@ -160,79 +255,10 @@ def _row(item: Listed, engine: Engine, banned: Banned) -> FetchRow:
         offset=0,
         rect=",".join(map(str, item.media.rect or ())),
     )
-    if row.status != "ok":
-        return row
-    size = engine.store.path(end.sha256).stat().st_size
-    return replace(
-        row,
-        content_type=end.content_type,
-        bytes=size,
-        sha256=end.sha256,
-        snapshot=engine.store.first_seen(end.sha256, size, engine.snapshot),
-    )
-
-
-def _spooled(rows: Iterable[FetchRow], spool: IO[str]) -> Iterator[FetchRow]:
-    """Pass rows on, and write them for `_unspooled` into a file without a name."""
-    for row in rows:
-        spool.write(json.dumps(list(vars(row).values())) + "\n")
-        yield row
-
-
-def _unspooled(spool: IO[str]) -> Iterator[FetchRow]:
-    spool.seek(0)
-    return (FetchRow(*json.loads(line)) for line in spool)
-
-
-def _doubles_marked(rows: Iterable[tuple[str, FetchRow]]) -> Iterator[tuple[str, FetchRow]]:
-    """Say of a file that an earlier row has already that it is a duplicate."""
-    seen = set[bytes]()
-    for name, row in rows:
-        if row.sha256:
-            # another part of the same file is another picture
-            what = bytes.fromhex(row.sha256) + row.rect.encode()
-            if what in seen:
-                yield name, replace(row, reason="duplicate")
-                continue
-            seen.add(what)
-        yield name, row
-
-
-def _packed(rows: Iterable[FetchRow], store: Store, folder: Path) -> dict[bytes, tuple[str, int]]:
-    """Write each file once, into the series of the snapshot it first came in.
-
-    Returns:
-        by sha256, the pack and where in it the file begins.
-    """
-    series: dict[str, dict[bytes, str]] = {}
-    for row in rows:
-        if row.sha256:
-            series.setdefault(row.snapshot, {})[bytes.fromhex(row.sha256)] = row.content_type
-    places: dict[bytes, tuple[str, int]] = {}
-    for snapshot, files in sorted(series.items()):
-        for place in write_series(folder, snapshot, _members(files, store)):
-            digest = bytes.fromhex(place.member.partition(".")[0])
-            places[digest] = (sys.intern(place.pack), place.offset)
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in set(folder.iterdir()) - {Path(pack) for pack, _ in places.values()}:
-        stale.unlink()  # of an earlier scrape into the same folder, run without DVC
-    return places
-
-
-def _placed(row: FetchRow, places: Mapping[bytes, tuple[str, int]]) -> FetchRow:
-    if not row.sha256:
-        return row
-    pack, offset = places[bytes.fromhex(row.sha256)]
-    return replace(row, pack=pack, member=_member(row.sha256, row.content_type), offset=offset)
 
 
 def _member(sha256: str, content_type: str) -> str:
     return f"{sha256}.{_EXTENSION[content_type]}"
-
-
-def _members(files: Mapping[bytes, str], store: Store) -> Iterator[tuple[str, bytes]]:
-    for digest, content_type in files.items():
-        yield _member(digest.hex(), content_type), store.read(digest.hex())
 
 
 def _post_row(source: AnySource, post: Post, banned: Banned) -> PostRow:

@@ -35,7 +35,7 @@ def seed_store(store: Store, sources: Sequence[AnySource], raw: Path) -> int:
             if not store.path(row.sha256).exists():
                 new += 1
                 store.put(_body(row, raw))
-            store.first_seen(row.sha256, row.bytes, row.snapshot)
+            store.first_seen({row.sha256: row.bytes}, row.snapshot)
         if row.status != "skipped" and store.settled(row.url) is None:
             store.settle(_settled(row))
     posts = read_table(raw / "posts.csv", PostRow)

@@ -3,6 +3,9 @@
 DVC removes a stage's outs before it runs the stage; this store is why nothing is fetched twice,
 and why a refresh keeps what is gone upstream. A kill at any moment leaves whole files and a
 journal that knows only whole files.
+
+While others download, each step of a statement costs a wait for the interpreter's lock: what is
+written and read by the thousand goes through SQLite as JSON, many rows a step.
 """
 
 import hashlib
@@ -12,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +23,9 @@ from types import TracebackType
 from memegan.errors import SourceError
 
 log = logging.getLogger(__name__)
-_AT_ONCE = 8  # notes a transaction: a kill forgets no more, and their urls are asked for again
+_NOTES = 8  # a transaction: a kill forgets no more, and their urls are asked for again
+_RECENT = 2000  # ends that are remembered: they are soon asked for again, to be packed
+_PAGE = 100  # posts
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (
   url TEXT PRIMARY KEY, status TEXT, reason TEXT, final_url TEXT, content_type TEXT,
@@ -35,6 +40,12 @@ CREATE TABLE IF NOT EXISTS checks (url TEXT PRIMARY KEY, snapshot TEXT);
 CREATE TABLE IF NOT EXISTS pages (
   key TEXT PRIMARY KEY, data BLOB, etag TEXT, last_modified TEXT);
 """
+_INSERT_URLS = f"""INSERT OR REPLACE INTO urls SELECT
+  {", ".join(f"json_extract(value, '$[{column}]')" for column in range(11))} FROM json_each(?)"""
+_READ_POSTS = """SELECT json_group_array(json_array(snapshot, number, rowid, json(post))) FROM (
+  SELECT snapshot, number, rowid, post FROM posts
+  WHERE source = ? AND (snapshot, number, rowid) > (?, ?, ?) AND snapshot <= ?
+  ORDER BY snapshot, number, rowid LIMIT ?)"""
 
 
 @dataclass(frozen=True)
@@ -68,18 +79,18 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._parts, self._files = folder / "parts", folder / "files"
-        self._parts.mkdir(parents=True, exist_ok=True)
+        self._files = folder / "files"
         for number in range(256):
             (self._files / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
-        for part in self._parts.iterdir():
+        for part in self._files.glob("*/*.part"):
             part.unlink()  # of a killed process: we hold the lock
         self._db = sqlite3.connect(folder / "journal.sqlite")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._noted = 0  # in the open transaction
+        self._notes: list[Settled] = []  # not written yet
+        self._recent: dict[str, Settled] = {}
 
     def __enter__(self) -> "Store":
         return self
@@ -87,7 +98,7 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._db.commit()
+        self._write_notes()
         self._db.close()
         self._lock.close()
 
@@ -100,8 +111,8 @@ class Store:
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"{self._files}/{sha256[:2]}/{sha256}"
         if not os.path.exists(path):  # noqa: PTH110 - a path object costs more than the question
-            part = f"{self._parts}/{sha256}.{threading.get_ident()}.part"
-            with open(part, "wb") as file:  # noqa: PTH123 - as above
+            part = f"{path}.{threading.get_ident()}.part"
+            with open(part, "wb", buffering=0) as file:  # noqa: PTH123 - as above
                 file.write(data)
             os.replace(part, path)  # noqa: PTH105 - as above
         return sha256
@@ -128,32 +139,48 @@ class Store:
         if path.exists():
             path.unlink()
             found = 1
-        self._db.execute("DELETE FROM urls WHERE sha256 = ?", (sha256,))
-        self._db.commit()
+        self._write_notes()
+        self._recent.clear()
+        with self._db:
+            self._db.execute("DELETE FROM urls WHERE sha256 = ?", (sha256,))
         return found
 
-    def first_seen(self, sha256: str, size: int, snapshot: str) -> str:
-        """Return the snapshot in which a file first came, noting it if that is now."""
-        self._db.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?)", (sha256, size, snapshot))
-        row = self._db.execute("SELECT snapshot FROM files WHERE sha256 = ?", (sha256,)).fetchone()
-        return str(row[0])
+    def first_seen(self, sizes: Mapping[str, int], snapshot: str) -> dict[str, str]:
+        """Return the snapshots in which files first came, noting it of those that come now.
+
+        Args:
+            sizes: by sha256, in bytes.
+        """
+        named = json.dumps(sizes)
+        insert = "INSERT OR IGNORE INTO files SELECT key, value, ? FROM json_each(?)"
+        self._db.execute(insert, (snapshot, named))
+        query = """SELECT json_group_object(sha256, snapshot) FROM files
+            WHERE sha256 IN (SELECT key FROM json_each(?))"""
+        found: dict[str, str] = json.loads(self._db.execute(query, (named,)).fetchone()[0])
+        return found
 
     def settled(self, url: str) -> Settled | None:
         """Return how a url ended, unless its file has been lost since."""
+        if found := self._recent.get(url):
+            return found
         row = self._db.execute("SELECT * FROM urls WHERE url = ?", (url,)).fetchone()
         found = Settled(*row) if row else None
         return None if found and found.sha256 and not self.path(found.sha256).exists() else found
 
     def settle(self, result: Settled) -> None:
         """Note how a url ended."""
-        values = tuple(vars(result).values())
-        self._db.execute(
-            f"INSERT OR REPLACE INTO urls VALUES ({','.join('?' * len(values))})", values
-        )
-        self._noted += 1
-        if self._noted == _AT_ONCE:
-            self._db.commit()
-            self._noted = 0
+        self._recent[result.url] = result
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        self._notes.append(result)
+        if len(self._notes) == _NOTES:
+            self._write_notes()
+
+    def _write_notes(self) -> None:
+        rows = json.dumps([list(vars(note).values()) for note in self._notes])
+        self._db.execute(_INSERT_URLS, (rows,))
+        self._db.commit()
+        self._notes.clear()
 
     def note_checked(self, url: str, snapshot: str) -> None:
         """Note the snapshot in which a url was last asked for."""
@@ -181,6 +208,8 @@ class Store:
         """Forget urls that gave no file (of some reasons only); return how many."""
         some = f" AND reason IN ({','.join('?' * len(reasons))})" if reasons else ""
         query = f"DELETE FROM urls WHERE status = 'failed'{some}"
+        self._write_notes()
+        self._recent.clear()
         with self._db:
             return self._db.execute(query, tuple(reasons)).rowcount
 
@@ -196,7 +225,7 @@ class Store:
 
         Posts of earlier listings stay, but for `afresh`.
         """
-        self._db.commit()
+        self._write_notes()
         with self._db:
             if afresh:
                 self._db.execute("DELETE FROM posts WHERE source = ?", (source,))
@@ -220,11 +249,15 @@ class Store:
 
     def posts(self, source: str, snapshot: str) -> Iterator[object]:
         """Yield all posts listed up to a snapshot, the oldest listing first."""
-        rows = self._db.execute(
-            "SELECT post FROM posts WHERE source = ? AND snapshot <= ? ORDER BY snapshot, number",
-            (source, snapshot),
-        )
-        return (json.loads(row[0]) for row in rows)
+        last: tuple[str, int, int] = ("", -1, -1)
+        while True:
+            found = self._db.execute(_READ_POSTS, (source, *last, snapshot, _PAGE)).fetchone()
+            page = sorted(json.loads(found[0]), key=lambda row: row[:3])
+            for row in page:
+                last = tuple(row[:3])
+                yield row[3]
+            if len(page) < _PAGE:
+                return
 
 
 def _key(url: str) -> str:

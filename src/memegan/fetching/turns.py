@@ -101,7 +101,6 @@ class Turns(Generic[T]):
         """Something that was taken has ended."""
         with self._changed:
             self._open -= 1
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Give nothing any more."""
