@@ -91,6 +91,14 @@ def test_a_hostile_title_and_loss_are_text_too(tmp_path: Path) -> None:
     assert HOSTILE in Page(html).text
 
 
+def test_a_run_shorter_than_its_first_log_line_has_no_empty_chart(tmp_path: Path) -> None:
+    project(tmp_path)
+    (tmp_path / "plots/train/first.csv").write_text("images_seen,gan\n")
+    html = build(P, ["first", "second"], tmp_path)
+    assert "log_every_images</code>" in html
+    assert html.count("<svg") == 1  # of the other run
+
+
 def test_every_element_is_closed_in_its_turn(page: Page) -> None:
     assert page.open == []
 

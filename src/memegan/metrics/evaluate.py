@@ -103,7 +103,7 @@ def judge_enlarger(case: Case, p: EvaluateParams) -> Judged:
     a = case.test["a"]
     out = case.variant.show(case.nets, Batch({"a": a[:_SHOWN]}), Numbers(p.seed, 0))
     score = _Score(len(a), len(a), a.shape[-1], p)
-    shown = {"enlarged plainly": out["a"], "output": out["fake"], "truth": out["truth"]}
+    shown = {"bicubic": out["a"], "output": out["fake"], "truth": out["truth"]}
     return Judged(_own(score, case, a), shown)
 
 

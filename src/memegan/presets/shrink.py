@@ -12,7 +12,8 @@ COMMUNITIES = {  # of the demo, by what a run's side is
 }
 TRANSLATORS = {"cyclegan", "cut", "superres"}
 SMALL = {  # settings that decide how much is computed, wherever they stand
-    **{"width": 8, "blocks": 1, "generator_width": 8, "discriminator_width": 8},
+    **{"width": 8, "blocks": 2, "generator_width": 8, "discriminator_width": 8},
+    **{"encoder_width": 8, "decoder_width": 8, "filters": 8, "mixtures": 2},
     **{"total_images": 64, "crop_px": SIZE_PX, "load_px": SIZE_PX, "threads": 1},
     **{"log_every_images": 16, "grid_every_images": 32, "checkpoint_every_images": 32},
     **{"n_max": 64},

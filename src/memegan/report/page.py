@@ -201,22 +201,23 @@ def _gallery(rows: Sequence[Row], count: int, root: Path) -> list[tuple[str, lis
 
 
 def _curve(path: Path) -> str:
-    """Draw the losses as SVG, the same bytes for the same numbers."""
+    """Draw the losses as SVG, the same bytes for the same numbers; "" where there are none."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     points = list(csv.DictReader(io.StringIO(_bytes(path).decode("utf-8"))))
+    if not points:
+        return ""
     mpl.rcParams["svg.hashsalt"] = "memegan"
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
-    for name in [n for n in (points[0] if points else {}) if n != "images_seen"]:
+    for name in [n for n in points[0] if n != "images_seen"]:
         known = [(int(row["images_seen"]), float(row[name])) for row in points if row[name]]
         axes.plot([x for x, _ in known], [y for _, y in known], label=name, linewidth=1)
     axes.set_xlabel("images seen")
     axes.set_yscale("symlog", linthresh=0.1)
     axes.grid(alpha=0.3)
-    if points:
-        axes.legend(fontsize=7, ncols=3)
+    axes.legend(fontsize=7, ncols=3)
     file_ = io.StringIO()
     figure.savefig(file_, format="svg", metadata={"Date": None, "Creator": None}, transparent=False)
     return file_.getvalue()[file_.getvalue().index("<svg") :]
