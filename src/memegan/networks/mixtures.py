@@ -64,6 +64,21 @@ class Mixture:
         return torch.logsumexp(self.log_weights + mass.sum(-2), -1)
 
 
+def start_of(mean: Tensor, deviation: Tensor, components: int) -> Tensor:
+    """Return the raw numbers (10 K) of mixtures that say no more than mean and deviation.
+
+    A logistic's scale is its deviation times sqrt(3) / pi; here it is one level at least, so that
+    a first batch of one colour leaves a way to others.
+
+    Args:
+        mean, deviation: (3,) of pixels in [-1, 1].
+    """
+    scales = torch.log(deviation * math.sqrt(3) / math.pi).clamp_min(math.log(1 / 127.5))
+    zeros = torch.zeros_like(mean)
+    numbers = torch.cat((zeros[:1], mean, scales, zeros))
+    return numbers.repeat_interleave(components)
+
+
 @dataclass(frozen=True)
 class Noise:
     """What a draw needs: Gumbel numbers (..., K) and logistic ones (..., 3)."""

@@ -15,7 +15,7 @@ from memegan.networks.causal import (
     stream_conv,
     upsample,
 )
-from memegan.networks.mixtures import NUMBERS, Mixture
+from memegan.networks.mixtures import NUMBERS, Mixture, start_of
 
 LEVELS = 3  # resolutions; sides are multiples of 4
 _QUIET = 0.1  # deviation of what ends a block, and of the last layer, before anything is learnt
@@ -99,8 +99,8 @@ class PixelCNN(nn.Module):
     """Two causal streams over three resolutions with long skips, and a mixture for each pixel.
 
     With the defaults it has 53,659,080 parameters. It differs from the paper's code in two things:
-    what is moved at the border is the input, not the first layer's output; and the last layer
-    begins small, so that the first mixtures are wide.
+    what is moved at the border is the input, not the first layer's output; and the first mixtures
+    are those of the first batch.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -163,12 +163,20 @@ class PixelCNN(nn.Module):
         return mixture.log_likelihood(images.permute(0, 2, 3, 1))
 
     def initialise(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Set gains and biases by a batch, without dropout."""
+        """Set gains and biases by a batch, without dropout.
+
+        The first mixtures say of each pixel what the batch has: its mean and deviation, by colour.
+        The last layer adds no more than the deviation to that: else the border, where alone a
+        picture of one colour differs, would begin with an error to unlearn.
+        """
         training = self.training
-        quiet = {block.second.conv for block in self.modules() if isinstance(block, GatedBlock)}
-        quiet.add(self.head)
-        with initialised_by_data(self.eval(), lambda x: _QUIET if x in quiet else 1.0):
+        deviation, mean = torch.std_mean(images, (0, 2, 3), correction=0)
+        scale = {m.second.conv: _QUIET for m in self.modules() if isinstance(m, GatedBlock)}
+        scale[self.head] = min(_QUIET, float(deviation.mean()))
+        with initialised_by_data(self.eval(), lambda layer: scale.get(layer, 1.0)):
             self(images, labels)
+            start = start_of(mean, deviation, self.shape.mixtures)
+            self.head.get_parameter("bias").add_(start)
         self.train(training)
 
 
