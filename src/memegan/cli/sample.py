@@ -27,6 +27,9 @@ def sample(
     out: Annotated[Path, typer.Option(help="folder for what is made")] = Path("sampled"),
     count: Annotated[int, typer.Option(min=1, help="how many pictures")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="another seed, other pictures")] = 0,
+    truncation: Annotated[
+        float, typer.Option(min=0, max=10, help="noise within +- this: safer, more alike; 0: all")
+    ] = 0.0,
     beside: Annotated[
         bool, typer.Option("--nearest", help="show the training picture next to each")
     ] = False,
@@ -41,7 +44,7 @@ def sample(
     """
     loaded = load_model(model)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    made = list(samples(loaded, count, seed, name))
+    made = list(samples(loaded, count, seed, name, truncation))
     found = _training_pictures(loaded.run) if beside else None
     if found is not None:
         found = found[nearest(made, found)]

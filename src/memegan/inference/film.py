@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Change = Callable[[np.ndarray], np.ndarray]
 _BASE = Fraction(1, 60_000)  # MPEG-4 counts time in 16 bits; all usual rates are multiples
 _VP9 = {"deadline": "good", "cpu-used": "4", "crf": "24", "b:v": "0", "row-mt": "1"}
-_PICTURE = {  # encoders that no GPL code comes with
+PICTURE = {  # encoders that no GPL code comes with
     ".mp4": ("mpeg4", {"qmin": "2", "qmax": "5"}),
     ".mkv": ("libvpx-vp9", _VP9),
     ".webm": ("libvpx-vp9", _VP9),
@@ -29,7 +29,7 @@ _COPIED = {
 }
 _SOUND = {".mp4": "aac", ".mkv": "libopus", ".webm": "libopus"}  # where it cannot be copied
 _HERTZ = 48_000
-KINDS = tuple(_PICTURE)
+KINDS = tuple(PICTURE)
 
 
 def changed(source: Path, target: Path, change: Change, about: str) -> Reading:
@@ -84,7 +84,7 @@ class _Film:
 
     def __init__(self, out: av.container.OutputContainer, kind: str) -> None:
         self.out, self.kind, self.time = out, kind, Fraction(0)
-        codec, options = _PICTURE[kind]
+        codec, options = PICTURE[kind]
         self.stream = cast("av.VideoStream", out.add_stream(codec, rate=30, options=options))
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = _BASE

@@ -1,5 +1,6 @@
 """Pictures from the noise of an exported generator, and the training pictures next to them."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -11,6 +12,7 @@ from memegan.errors import ParamsError
 from memegan.rng import Numbers
 from memegan.training.export import Model
 from memegan.training.grids import labelled, picture
+from memegan.variants.base import Latent
 
 AT_ONCE = 16
 _COLUMNS = 8
@@ -18,13 +20,18 @@ _LOOK_PX = 16  # side at which pictures are compared
 
 
 @torch.no_grad()
-def samples(model: Model, count: int, seed: int, device: str = "cpu") -> Iterator[Tensor]:
+def samples(
+    model: Model, count: int, seed: int, device: str = "cpu", truncation: float = 0.0
+) -> Iterator[Tensor]:
     """Yield `count` pictures, each (3, S, S) in [-1, 1] on the CPU.
 
     The n-th follows from the seed alone: more pictures begin with the same ones.
 
+    Args:
+        truncation: see `truncated`; 0: none.
+
     Raises:
-        ParamsError: the model does not make pictures from noise.
+        ParamsError: the model does not make pictures from noise; or truncated, not of codes.
     """
     if model.task != "generate":
         raise ParamsError(
@@ -33,11 +40,38 @@ def samples(model: Model, count: int, seed: int, device: str = "cpu") -> Iterato
             fix="memegan translate takes it",
         )
     nets = {name: net.to(device) for name, net in model.nets.items()}
+    latent = model.variant.latent(nets)
+    if truncation and latent is None:
+        raise ParamsError(
+            f"the model '{model.name}' ({model.run.variant}) has no codes to truncate",
+            where="--truncation",
+            fix="leave it out, or name a model of a hypergan or a vaegan run",
+        )
     side = model.run.crop_px
     for start in range(0, count, AT_ONCE):
-        held = torch.zeros(AT_ONCE, 3, side, side, device=device)  # always full: the same bits
-        made = model.variant.show(nets, Batch({"a": held}), Numbers(seed, start, device))
-        yield from made["fake"][: count - start].clamp(-1, 1).cpu()
+        numbers = Numbers(seed, start, device)
+        if truncation and latent is not None:
+            codes = truncated(codes_of(latent, seed, start, device), truncation)
+            made = latent.decode(codes, latent.labels(numbers, AT_ONCE))
+        else:
+            held = torch.zeros(AT_ONCE, 3, side, side, device=device)  # always full: the same bits
+            made = model.variant.show(nets, Batch({"a": held}), numbers)["fake"]
+        yield from made[: count - start].clamp(-1, 1).cpu()
+
+
+def codes_of(latent: Latent, seed: int, start: int, device: str) -> Tensor:
+    """Return the codes of the `AT_ONCE` pictures from `start` on, (AT_ONCE, Z)."""
+    return latent.draw(Numbers(seed, start, device), AT_ONCE)
+
+
+def truncated(codes: Tensor, limit: float) -> Tensor:
+    """Turn N(0, 1) into a normal cut off at +-limit: pictures nearer to the usual, and more alike.
+
+    The truncation trick (Brock et al. 2019, section 3.1), by quantiles in place of drawing again:
+    the n-th picture stays the n-th.
+    """
+    inside = math.erf(limit / math.sqrt(2))  # share of the normal within the limit
+    return math.sqrt(2) * torch.erfinv(inside * torch.erf(codes.double() / math.sqrt(2))).float()
 
 
 def nearest(made: Sequence[Tensor], real: Tensor) -> Tensor:

@@ -56,6 +56,24 @@ class Network(nn.Module):
         found = self.outputs(x, label)
         return [found[-1], *(found[self.plan.names[name]] for name in names)]
 
+    def first_weights(self) -> Tensor | None:
+        """Return the weights of the linear layers that read the input, (F, Z); None without one.
+
+        Layers without weights may lie between. What comes of a class is left out.
+        """
+        size, reached = self.plan.frame.shape[0], {0}
+        found = []
+        for at, (node, step) in enumerate(zip(self.plan.nodes, self.layers.values(), strict=True)):
+            if not reached.intersection(node.reads):
+                continue
+            if node.kind == "latent" or not any(True for _ in step.parameters()):
+                reached.add(at + 1)
+                continue
+            linear = next((m for m in step.modules() if isinstance(m, nn.Linear)), None)
+            if linear is not None:
+                found.append(linear.weight.detach()[:, :size])
+        return torch.cat(found) if found else None
+
     def _class(self, label: Tensor | None) -> Tensor:
         if label is None:
             raise ValueError("this network has classes and was given none")

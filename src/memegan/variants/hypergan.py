@@ -1,6 +1,7 @@
 """Configurable unconditional GANs: networks as text; losses, hooks and optimizers by name."""
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from memegan.networks.presets import PRESETS, variables
 from memegan.params import Section
 from memegan.regularisers import adapted, adaptive_augment, consistency, diff_augment, roth
 from memegan.rng import Numbers
-from memegan.variants.base import Plan, Variant, VariantSpec, adam, descend, freeze
+from memegan.variants.base import Latent, Plan, Variant, VariantSpec, adam, descend, freeze
 
 log = logging.getLogger(__name__)
 SEEN = "seen"  # the layer of a discriminator that a decoder reads
@@ -255,6 +256,21 @@ class HyperGAN(Variant):
         count = len(batch.images["a"])
         z = self._noise(numbers, "z/show", count)
         return {"fake": nets["generator"](z, self._labels(batch, numbers))}
+
+    def latent(self, nets: Mapping[str, nn.Module]) -> Latent:
+        """Return the noise; where it is even in [-1, 1), a code is its normal score."""
+        generator, is_even = nets["generator"], self.run.network.z == "uniform"
+        assert isinstance(generator, Network)
+
+        def draw(numbers: Numbers, count: int) -> Tensor:
+            z = self._noise(numbers, "z/show", count)
+            return torch.special.ndtri(((z + 1) / 2).clamp_min(2**-25)) if is_even else z
+
+        def decode(codes: Tensor, label: Tensor | None) -> Tensor:
+            out: Tensor = generator(torch.erf(codes / math.sqrt(2)) if is_even else codes, label)
+            return out
+
+        return Latent(draw, decode, generator.first_weights(), classes=self.run.classes)
 
     def _discriminator(
         self,

@@ -13,7 +13,16 @@ from memegan.losses import logistic_fake, logistic_real
 from memegan.networks.vaegan import Decoder, Discriminator, Encoder, kl_with_free_bits
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Measured, Plan, Variant, VariantSpec, adam, descend, freeze
+from memegan.variants.base import (
+    Latent,
+    Measured,
+    Plan,
+    Variant,
+    VariantSpec,
+    adam,
+    descend,
+    freeze,
+)
 
 
 class NetworkParams(Section):
@@ -136,9 +145,23 @@ class VAEGAN(Variant):
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
     ) -> dict[str, Tensor]:
         """Images, what is made of their codes, and pictures from noise."""
-        z = numbers.normal("z/show", len(batch.images["a"]), self.run.network.z_size)
+        z = self._draw(numbers, len(batch.images["a"]))
         again = self.reconstruct(nets, batch)
         return {"a": batch.images["a"], "reconstruction": again, "fake": nets["decoder"](z)}
+
+    def latent(self, nets: Mapping[str, nn.Module]) -> Latent:
+        """Return the codes; a picture's is its mean code."""
+        decoder = nets["decoder"]
+        assert isinstance(decoder, Decoder)
+        return Latent(
+            draw=self._draw,
+            decode=lambda codes, label: decoder(codes),
+            weights=decoder.linear.weight.detach(),
+            encode=lambda images: nets["encoder"](images).mean,
+        )
+
+    def _draw(self, numbers: Numbers, count: int) -> Tensor:
+        return numbers.normal("z/show", count, self.run.network.z_size)
 
     @torch.no_grad()
     def measure(
