@@ -39,6 +39,7 @@ def train_run(
     torch.set_num_threads(run.threads)
     where = _device(device)
     data, manifest = load_data(run), sha256_of(MANIFEST)
+    run = run.for_images(min(map(len, data.train.pixels.values())))
     key = training_key(name, run)
     folder = dvc_root() / "runs" / key
     state = folder / "state.safetensors"

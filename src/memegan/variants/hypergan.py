@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -23,9 +23,21 @@ from memegan.networks.presets import PRESETS, variables
 from memegan.params import Section
 from memegan.regularisers import adapted, adaptive_augment, consistency, diff_augment, roth
 from memegan.rng import Numbers
-from memegan.variants.base import Latent, Plan, Variant, VariantSpec, adam, descend, freeze
+from memegan.variants.base import (
+    Latent,
+    Plan,
+    Variant,
+    VariantSpec,
+    adam,
+    descend,
+    descend_parts,
+    descend_together,
+    extragradient,
+    freeze,
+)
 
 log = logging.getLogger(__name__)
+_FEW_IMAGES, _MANY_IMAGES = 10_000, 100_000
 SEEN = "seen"  # the layer of a discriminator that a decoder reads
 
 
@@ -90,23 +102,44 @@ class LossParams(Section):
 class TrainerParams(Section):
     """How the two sides take turns, and how they move."""
 
-    kind: Literal["alternating", "simultaneous", "balanced"] = Field(
-        default="alternating",
-        description="balanced: the discriminator rests while it tells most pairs apart",
+    kind: Literal["alternating", "simultaneous", "balanced", "extragradient", "accumulated"] = (
+        Field(
+            default="alternating",
+            description="balanced: the discriminator rests while it tells most pairs apart; "
+            "extragradient: both look a step ahead; accumulated: alternating, the batch in `parts`",
+        )
+    )
+    parts: int = Field(
+        default=4, ge=1, le=64, description="of a batch, one after another: less memory"
     )
     balance: float = Field(default=0.9, gt=0, le=1, description="share of pairs it may tell apart")
     discriminator_steps: int = Field(
         default=1, ge=1, le=10, description="for each of the generator"
     )
     optimizer: Literal[
-        "Adam", "AdamW", "Adamax", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "SGD"
+        "Adam",
+        "AdamW",
+        "Adamax",
+        "NAdam",
+        "RAdam",
+        "RMSprop",
+        "Adagrad",
+        "Adadelta",
+        "Adafactor",
+        "ASGD",
+        "Rprop",
+        "SGD",
     ] = Field(default="Adam", description="of torch.optim, for both sides")
-    options: dict[str, float] = Field(default_factory=dict, description="more of the optimizer")
+    options: dict[str, float] = Field(
+        default_factory=dict, description="more of the optimizer; `momentum` of SGD may be negative"
+    )
     learning_rate: float = Field(default=2e-4, gt=0, description="of both sides")
     discriminator_learning_rate: float | None = Field(
         default=None, gt=0, description="null: `learning_rate`"
     )
-    beta1: float = Field(default=0.5, ge=0, lt=1, description="first moment, of Adam and its kin")
+    beta1: float = Field(
+        default=0.5, gt=-1, lt=1, description="first moment, of Adam and its kin; may be negative"
+    )
     beta2: float = Field(default=0.999, ge=0, lt=1, description="second moment")
 
     @model_validator(mode="after")
@@ -118,16 +151,30 @@ class TrainerParams(Section):
         return self
 
     def make(self, nets: list[nn.Module], learning_rate: float) -> Optimizer:
-        """Make one optimizer over several networks."""
+        """Make one optimizer over several networks.
+
+        Negative momentum (Gidel et al. 2019, section 4) damps the circles of two players. Torch
+        refuses to make such an optimizer and computes it all the same; so it is set afterwards.
+        """
         betas = (self.beta1, self.beta2)
-        if self.optimizer == "Adam" and not self.options:
+        if self.optimizer == "Adam" and not self.options and self.beta1 >= 0:
             return adam(nets, learning_rate, betas)
         kind: Any = vars(optim)[self.optimizer]  # each has arguments of its own
-        has_betas = self.optimizer in ("Adam", "AdamW", "Adamax", "RAdam")
         weights = [p for net in nets for p in net.parameters() if p.requires_grad]
-        more: dict[str, Any] = {**({"betas": betas} if has_betas else {}), **self.options}
+        more: dict[str, Any] = {"betas": betas} if self.optimizer in _WITH_BETAS else {}
+        more |= self.options
+        negative: dict[str, Any] = {}
+        if self.optimizer in _WITH_BETAS and self.beta1 < 0:
+            negative, more["betas"] = {"betas": betas}, (0.0, self.beta2)
+        if self.optimizer == "SGD" and -1 < self.options.get("momentum", 0) < 0:
+            negative, more["momentum"] = {"momentum": self.options["momentum"]}, 0.0
         made: Optimizer = kind(weights, lr=learning_rate, **more)
+        for group in made.param_groups:
+            group.update(negative)
         return made
+
+
+_WITH_BETAS = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam")
 
 
 class HyperGANRun(Plan):
@@ -137,8 +184,10 @@ class HyperGANRun(Plan):
     network: NetworkParams = Field(default_factory=NetworkParams)
     loss: LossParams = Field(default_factory=LossParams)
     trainer: TrainerParams = Field(default_factory=TrainerParams)
-    augment: Literal["none", "diffaugment", "ada"] = Field(
-        default="none", description="changes of what the discriminator sees, for small sets"
+    augment: Literal["auto", "none", "diffaugment", "ada"] = Field(
+        default="auto",
+        description="changes of what the discriminator sees, for small sets; auto: diffaugment "
+        "below 10,000 training images, ada below 100,000, else none",
     )
     ada_images: int = Field(default=100_000, ge=1, description="in which ADA goes from 0 to 1")
 
@@ -162,6 +211,20 @@ class HyperGANRun(Plan):
             raise ValueError("label and classes of a hypergan run come together")
         self.plans()
         return self
+
+    def for_images(self, count: int) -> Self:
+        """Choose `augment` where the run says auto.
+
+        Few images are learnt by heart at once, and ADA takes `ada_images` to notice: they get
+        diffaugment from the first step (Zhao et al. 2020, sections 4.2 to 4.4: 100 to 10,000).
+        Above 100,000 neither helps (Karras et al. 2020, figure 7: FFHQ's 140,000).
+        """
+        if self.augment != "auto":
+            return self
+        few, many = _FEW_IMAGES, _MANY_IMAGES
+        chosen = "diffaugment" if count < few else "ada" if count < many else "none"
+        log.info("%d training images: augment is %s; say another to overrule it", count, chosen)
+        return self.model_copy(update={"augment": chosen})
 
     def plans(self) -> dict[str, Blueprint]:
         """Read the texts of all networks and hold their shapes to the run's.
@@ -227,16 +290,17 @@ class HyperGAN(Variant):
     def step(
         self, batch: Batch, optimizers: Mapping[str, Optimizer], numbers: Numbers
     ) -> dict[str, Tensor]:
-        """Update the discriminator `discriminator_steps` times, then the generator."""
+        """Update the discriminator `discriminator_steps` times, then the generator; or by turns."""
         t, real, label = self.run.trainer, batch.images["a"], self._labels(batch)
         losses: dict[str, Tensor] = {}
         if t.kind == "simultaneous":
-            fake = self._fake(numbers, "z/g", len(real), label)
-            total = self._discriminator(real, fake.detach(), label, numbers, "0", losses)[0]
-            self._generator(real, fake, label, numbers, losses)
-            descend(optimizers["generator"], losses["gan"])
-            descend(optimizers["discriminator"], total)
+            descend_together(optimizers, self._both(real, label, numbers, "0", losses))
             return losses
+        if t.kind == "extragradient":
+            extragradient(optimizers, lambda k: self._both(real, label, numbers, k, losses))
+            return losses
+        if t.kind == "accumulated":
+            return self._in_parts(real, label, optimizers, numbers)
         for k in range(t.discriminator_steps):
             with torch.no_grad():
                 fake = self._fake(numbers, f"z/{k}", len(real), label)
@@ -246,6 +310,63 @@ class HyperGAN(Variant):
         fake = self._fake(numbers, "z/g", len(real), label)
         self._generator(real, fake, label, numbers, losses)
         descend(optimizers["generator"], losses["gan"])
+        return losses
+
+    def _both(
+        self,
+        real: Tensor,
+        label: Tensor | None,
+        numbers: Numbers,
+        k: str,
+        losses: dict[str, Tensor],
+    ) -> dict[str, Tensor]:
+        """Return what both sides pay for the same fakes, by optimizer; note the parts."""
+        fake = self._fake(numbers, "z/g", len(real), label)
+        total = self._discriminator(real, fake.detach(), label, numbers, k, losses)[0]
+        self._generator(real, fake, label, numbers, losses)
+        return {"generator": losses["gan"], "discriminator": total}
+
+    def _in_parts(
+        self,
+        real: Tensor,
+        label: Tensor | None,
+        optimizers: Mapping[str, Optimizer],
+        numbers: Numbers,
+    ) -> dict[str, Tensor]:
+        """Alternate with the batch in parts: each one's slopes are added, then a step is taken."""
+        count = len(real)
+        losses: dict[str, Tensor] = {}
+
+        def parts(name: str) -> Iterator[tuple[int, Tensor, Tensor, Tensor | None]]:
+            z = self._noise(numbers, name, count)
+            for n, at in enumerate(torch.arange(count).chunk(self.run.trainer.parts)):
+                part = slice(int(at[0]), int(at[-1]) + 1)
+                yield n, real[part], z[part], None if label is None else label[part]
+
+        def noted(some: Mapping[str, Tensor], share: float) -> None:
+            for name, loss in some.items():
+                losses[name] = losses.get(name, 0) + share * loss.detach()
+
+        def judged(k: int) -> Iterator[Tensor]:
+            for n, some, z, its in parts(f"z/{k}"):
+                with torch.no_grad():
+                    fake = self.generator(z, its)
+                found: dict[str, Tensor] = {}
+                total = self._discriminator(some, fake, its, numbers, f"{k}/{n}", found)[0]
+                noted(found, len(some) / count)
+                yield total * (len(some) / count)
+
+        def made() -> Iterator[Tensor]:
+            for _, some, z, its in parts("z/g"):
+                found: dict[str, Tensor] = {}
+                self._generator(some, self.generator(z, its), its, numbers, found)
+                noted(found, len(some) / count)
+                yield found["gan"] * (len(some) / count)
+
+        for k in range(self.run.trainer.discriminator_steps):
+            losses.clear()
+            descend_parts(optimizers["discriminator"], judged(k))
+        descend_parts(optimizers["generator"], made())
         return losses
 
     @torch.no_grad()
@@ -283,7 +404,7 @@ class HyperGAN(Variant):
     ) -> tuple[Tensor, float]:
         """Return what it pays, and the share of pairs that it tells apart; note the parts."""
         p = self.run.loss
-        step = numbers.images_seen // len(real)
+        step = numbers.images_seen // self.run.batch_size
         is_due = step % p.r1_every == 0
         seen_real = real.detach().requires_grad_(bool((p.r1_gamma and is_due) or p.roth_gamma))
         seen_fake = fake.detach().requires_grad_(bool((p.r2_gamma and is_due) or p.roth_gamma))
@@ -375,7 +496,7 @@ class HyperGAN(Variant):
 
     def _augment(self, images: Tensor, numbers: Numbers, name: str) -> Tensor:
         match self.run.augment:
-            case "none":
+            case "none" | "auto":  # auto was not resolved: nobody told how many images there are
                 return images
             case "diffaugment":
                 return diff_augment(images, numbers, name)
