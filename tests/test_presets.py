@@ -1,0 +1,34 @@
+"""The recipes for pictures from noise, in their tiny form, from the demo's memes to the report."""
+
+import json
+import math
+
+import pytest
+import yaml
+from benchmarks._project import called, make_data, project
+
+from memegan.cli.preset import recipe
+from memegan.presets.shrink import shrunk
+
+
+@pytest.mark.timeout(900)  # eight stages, each a process of its own
+@pytest.mark.parametrize("name", ["trollface", "anime", "pixels"])
+def test_a_tiny_recipe_runs_from_the_posts_to_the_report(name: str) -> None:
+    with project({}) as folder:
+        (folder / "params.yaml").write_text(shrunk(recipe(name)), encoding="utf-8")
+        make_data(folder)
+        runs = yaml.safe_load(recipe(name))["train"]
+        for run in runs:
+            called(folder, "stages/train.py", run)
+            told = json.loads((folder / f"metrics/train/{run}.json").read_text())
+            assert told["images_seen"] == 64
+            model = json.loads((folder / f"models/{run}/model.json").read_text())
+            if "augment" in model["run"]:
+                assert model["run"]["augment"] == "diffaugment"  # chosen by N: there are few
+        first = next(iter(runs))
+        called(folder, "stages/evaluate.py", first)
+        judged = json.loads((folder / f"metrics/eval/{first}.json").read_text())
+        assert judged
+        assert all(math.isfinite(metric["value"]) for metric in judged.values())
+        called(folder, "stages/report.py")
+        assert (folder / "report/index.html").exists()
