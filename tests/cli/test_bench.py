@@ -18,6 +18,8 @@ from benchmarks import faults
 from benchmarks import train as train_entry
 
 from memegan.cli.bench import (
+    Asked,
+    Case,
     Ratio,
     Sample,
     Trials,
@@ -132,6 +134,39 @@ def test_samples_of_another_commit_machine_or_params_are_not_mixed(
     measure("toy", Counted(ours=8.0).bench, None, path, tmp_path)
     assert [s["ours_s"] for s in samples_of(path)] == [8.0] * 4
     assert f"differs in {key}: it begins afresh" in capsys.readouterr().err
+
+
+def test_cases_not_asked_for_keep_their_samples_and_say_what_they_were_measured_with(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "toy.json"
+    two: dict[str, Case] = {"first": {}, "second": {}}
+    measure("toy", replace(Counted(ours=3.0).bench, cases=two), 4, path, tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"commit": "an old one"}))
+    now = replace(Counted(ours=8.0).bench, cases=two)
+    for at_most in (3, 3):
+        found = measure("toy", now, 4, path, tmp_path, Asked("sec*", at_most))
+    assert [s["ours_s"] for s in samples_of(path, "first")] == [3.0] * 4
+    assert [s["ours_s"] for s in samples_of(path, "second")] == [8.0] * 4
+    assert found["cases"]["first"]["about"] == {"commit": "an old one"}
+    assert "about" not in found["cases"]["second"]
+    measure("toy", replace(Counted(ours=9.0).bench, cases=two), 4, path, tmp_path)
+    assert [s["ours_s"] for s in samples_of(path, "first")] == [9.0] * 4
+    assert [s["ours_s"] for s in samples_of(path, "second")] == [8.0] * 4
+
+
+def test_a_call_takes_no_more_samples_than_asked_for_and_the_next_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "toy.json"
+    for taken in (1, 2, 3, 4, 4):
+        measure("toy", Counted().bench, 4, path, tmp_path, Asked(at_most=1))
+        assert len(samples_of(path)) == taken
+
+
+def test_a_case_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:
+    toy = Counted()
+    with pytest.raises(ParamsError, match=r"no case 'al'; did you mean 'all'"):
+        measure("toy", toy.bench, 4, tmp_path / "toy.json", tmp_path, Asked("al"))
+    assert toy.order == ""
 
 
 def test_too_few_pairs_are_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import ast
 import hashlib
 import importlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -127,11 +129,16 @@ def bench(
         int | None, typer.Option(help="pairs, or trials, of each case; 20 or 30 at least")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="instead of docs/benchmarks/NAME.json")] = None,
+    case: Annotated[str, typer.Option(help="only cases of this name; * stands for anything")] = "*",
+    at_most: Annotated[
+        int | None, typer.Option(min=1, help="samples to take before it ends; all that lack")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Measure ours against a reference in alternating blocks; go on where it stopped.
 
-    The result is written after every pair. Other code, params or another machine begin afresh.
+    The result is written after every pair. Other code, params or another machine begin afresh;
+    cases that are not asked for keep their samples, and what they were measured with.
 
     Example: memegan bench data --pairs 40
     """
@@ -141,7 +148,7 @@ def bench(
         sys.stdout.write(json.dumps(known, indent=2) + "\n" if as_json else lines)
         return
     path = out or RESULTS / f"{name}.json"
-    found = measure(name, load_entry(name, ENTRIES), pairs, path)
+    found = measure(name, load_entry(name, ENTRIES), pairs, path, asked=Asked(case, at_most))
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if as_json else told(found))
 
 
@@ -172,15 +179,44 @@ def load_entry(name: str, folder: Path) -> Bench:
     return made
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which cases of an entry, and how many samples of them, one call is to take."""
+
+    case: str = "*"
+    at_most: int | None = None
+
+    def of(self, cases: Mapping[str, Case]) -> dict[str, Case]:
+        """Return the cases that are asked for.
+
+        Raises:
+            ParamsError: there is none of that name.
+        """
+        found = {label: case for label, case in cases.items() if fnmatchcase(label, self.case)}
+        if found:
+            return found
+        raise ParamsError(
+            f"no case '{self.case}'{did_you_mean(self.case, cases)}",
+            where="memegan bench --case",
+            fix=f"choose one of: {', '.join(cases)}",
+        )
+
+
 def measure(
-    name: str, made: Bench, pairs: int | None, out: Path, folder: Path = ENTRIES
+    name: str,
+    made: Bench,
+    pairs: int | None,
+    out: Path,
+    folder: Path = ENTRIES,
+    asked: Asked = Asked(),
 ) -> dict[str, Any]:
     """Take the samples that `out` lacks, write it after each, and return what it holds.
 
     Raises:
-        ParamsError: fewer samples are asked for than make a result.
+        ParamsError: fewer samples are asked for than make a result, or no such case.
         DataError: `out` is there and is no result.
     """
+    chosen = asked.of(made.cases)
     wanted = made.least if pairs is None else pairs
     if wanted < made.least:
         raise ParamsError(
@@ -189,18 +225,21 @@ def measure(
             fix=f"ask for {made.least} or more; it can be stopped and goes on",
         )
     about = {"name": name, **_about(name, made, folder)}
-    samples = _samples(out, about)
-    for label, case in made.cases.items():
-        taken = samples.setdefault(label, [])
-        if len(taken) >= wanted:
+    kept = _kept(out, about, list(chosen))
+    left = math.inf if asked.at_most is None else asked.at_most
+    for label, case in chosen.items():
+        taken = list(kept.get(label, {}).get("samples", ()))
+        if len(taken) >= wanted or not left:
             continue
         with made.sampler(case) as sample:
-            while len(taken) < wanted:
+            while len(taken) < wanted and left:
                 taken.append(sample(len(taken)))
-                _write(out, _result(about, made, samples))
+                left -= 1
+                kept[label] = {**made.summary(taken), "samples": list(taken)}
+                _write(out, _result(about, made, kept))
                 words = json.dumps(taken[-1])
                 sys.stderr.write(f"{name}, {label}, {len(taken)} of {wanted}: {words}\n")
-    return _result(about, made, samples)
+    return _result(about, made, kept)
 
 
 def bootstrap_median(values: np.ndarray) -> tuple[float, float, float]:
@@ -274,31 +313,47 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _samples(out: Path, about: Mapping[str, object]) -> dict[str, list[Sample]]:
-    """Return the samples that `out` holds, if they belong to what is measured now."""
+def _kept(out: Path, about: Mapping[str, Any], asked: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the cases that `out` holds; of those asked for, only what was measured as now.
+
+    A case that was measured otherwise says in `about` what was different.
+    """
     if not out.exists():
         return {}
     try:
         before = json.loads(out.read_text(encoding="utf-8"))
-        other = [key for key, value in about.items() if before.get(key) != value]
-        kept = {label: case["samples"] for label, case in before["cases"].items()}
+        cases = {label: (case, list(case["samples"])) for label, case in before["cases"].items()}
+        said = {label: {**before, **case.get("about", {})} for label, (case, _) in cases.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         fix = "remove it, or name another file by --out"
         raise DataError(f"no result of a benchmark: {error}", where=str(out), fix=fix) from None
-    if other:
-        sys.stderr.write(f"{out} differs in {', '.join(other)}: it begins afresh\n")
-    return {} if other else kept
+    kept: dict[str, dict[str, Any]] = {}
+    others: set[str] = set()
+    for label, (case, _) in cases.items():
+        was, now = _said_of(label, said[label]), _said_of(label, about)
+        other = {key: was.get(key) for key, value in now.items() if was.get(key) != value}
+        if label in asked and other:
+            others |= other.keys()
+            continue
+        plain = {key: value for key, value in case.items() if key != "about"}
+        kept[label] = {**plain, "about": other} if other else plain
+    if others:
+        words = ", ".join(key for key in about if key in others)
+        sys.stderr.write(f"{out} differs in {words}: it begins afresh\n")
+    return kept
+
+
+def _said_of(label: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what was said of other cases."""
+    params = about.get("case_params", {})
+    return {**about, "case_params": {key: params[key] for key in params if key == label}}
 
 
 def _result(
-    about: Mapping[str, object], made: Bench, samples: Mapping[str, Sequence[Sample]]
+    about: Mapping[str, object], made: Bench, kept: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    cases = {
-        label: {**made.summary(taken), "samples": list(taken)}
-        for label, taken in samples.items()
-        if taken
-    }
-    return {**about, "cases": cases}
+    order = [*made.cases, *(label for label in kept if label not in made.cases)]
+    return {**about, "cases": {label: kept[label] for label in order if label in kept}}
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:
