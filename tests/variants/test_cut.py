@@ -201,8 +201,21 @@ def test_what_is_shown_is_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"recipe": "slowcut"}, {"network": {"norm": "batch"}}, {"network": {"blocks": 1}}]
+    "wrong", [{"recipe": "slowcut"}, {"network": {"norm": "layer"}}, {"network": {"blocks": 1}}]
 )
 def test_what_cannot_be_is_refused(wrong: Params) -> None:
     with pytest.raises(ValidationError):
         CUTRun.model_validate({**SMALL, **wrong})
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch", "none"])
+def test_what_becomes_of_a_picture_of_a_does_not_depend_on_those_of_b(norm: str) -> None:
+    network = {"width": 4, "blocks": 2, "norm": norm}
+    found = []
+    for share in (1.0, 0.2):
+        v, run, batch = cut({**SMALL, "network": network})
+        batch.images["b"] *= share
+        losses = v.step(batch, v.optimizers(), Numbers(run.seed, 0))
+        found.append({name: float(losses[name].detach()) for name in ("nce", "nce_identity")})
+    assert found[0]["nce"] == pytest.approx(found[1]["nce"], abs=1e-9)
+    assert found[0]["nce_identity"] != pytest.approx(found[1]["nce_identity"], abs=1e-9)

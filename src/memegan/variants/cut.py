@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from memegan.dataset import Batch
 from memegan.losses import lsgan_fake, lsgan_real, patch_nce
-from memegan.networks.blocks import Padding
+from memegan.networks.blocks import Norm, Padding
 from memegan.networks.patches import PatchHeads, TappedResNet
 from memegan.networks.translation import ResNetShape, Upsample, patch_discriminator
 from memegan.params import Section
@@ -23,9 +23,7 @@ class NetworkParams(Section):
 
     width: int = Field(default=64, ge=4, description="channels at full resolution")
     blocks: int = Field(default=9, ge=2, description="residual blocks; 6 for 128 px")
-    norm: Literal["instance", "none"] = Field(
-        default="instance", description="batch is not one: it would mix sources and translations"
-    )
+    norm: Norm = Field(default="instance", description="batch: statistics of each domain apart")
     upsample: Upsample = Field(
         default="transposed", description="resize and pixelshuffle begin without a checkerboard"
     )
@@ -93,7 +91,7 @@ class CUT(Variant):
         keeps_b = p.recipe == "cut"
         mirrored = not keeps_b and bool(numbers.uniform("mirror", 1) < 0.5)
         sources = torch.cat([a, b]) if keeps_b else a
-        made, seen = self.generator_ab.translate(sources.flip(3) if mirrored else sources)
+        made, seen = self._translated(sources.flip(3) if mirrored else sources, len(a))
         fake = made[: len(a)]
         judge = 0.5 * (
             lsgan_fake(self.discriminator_b(fake.detach())) + lsgan_real(self.discriminator_b(b))
@@ -107,7 +105,7 @@ class CUT(Variant):
             if mirrored:
                 seen = self.generator_ab.encode(a)
             keys = self.heads(seen, places)
-        found = self.generator_ab.encode(made)
+        found = self._encoded(made, len(a))
         queries = self.heads([x.flip(3) for x in found] if mirrored else found, places)
         n = len(a)
         nce = self._nce([q[:n] for q in queries], [k[:n] for k in keys])
@@ -127,6 +125,23 @@ class CUT(Variant):
         a, b = batch.images["a"], batch.images["b"]
         net = nets["generator_ab"]
         return {"a": a, "fake_b": net(a), "b": b, "identity_b": net(b)}
+
+    def _translated(self, sources: Tensor, count: int) -> tuple[Tensor, list[Tensor]]:
+        """Translate pictures of a, `count` of them, and of b behind them; tell what was seen."""
+        parts = [self.generator_ab.translate(part) for part in self._apart(sources, count)]
+        made, seen = zip(*parts, strict=True)
+        return torch.cat(made), [torch.cat(scale) for scale in zip(*seen, strict=True)]
+
+    def _encoded(self, images: Tensor, count: int) -> list[Tensor]:
+        """Give the features of what pictures of a became, `count` of them, and those of b."""
+        parts = [self.generator_ab.encode(part) for part in self._apart(images, count)]
+        return [torch.cat(scale) for scale in zip(*parts, strict=True)]
+
+    def _apart(self, images: Tensor, count: int) -> list[Tensor]:
+        """Return what may go through the generator at once: not two domains with batch norm."""
+        if self.run.network.norm == "batch" and len(images) > count:
+            return [images[:count], images[count:]]
+        return [images]
 
     def _places(self, features: Sequence[Tensor], numbers: Numbers) -> list[Tensor]:
         """Draw places of each scale, the same in all pictures, none of them twice."""
