@@ -104,6 +104,11 @@ QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "placeholder": "a few words in `dedup.placeholder_posts` posts or more: a notice of removal",
     "too_small": "a side shorter than `dedup.min_size_px`",
 }
+FIGURES = {  # of docs/benchmarks/learn.json: medians over the seeds
+    **{"modes": "modes", "accepted": "accepted", "psnr": "PSNR", "psnr_affine": "affine"},
+    **{"psnr_gain": "gain in dB", "psnr_gain_low": "its lower end", "ssim": "SSIM"},
+    **{"kodak_gain": "dB above bicubic, kodak", "skimage_gain": "skimage"},
+}
 PICTURES = ("empty", "not_media", "truncated", "too_many_pixels")
 LISTED = ("takedown", "blocklisted")
 EXITS = {
@@ -510,6 +515,9 @@ def _measured(case: Mapping[str, Any]) -> Cells:
         span = f"{case['low']:.3g}-{case['high']:.3g}"
         return f"{case['ratio']:.3g}", span, len(case["samples"])
     told = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
+    shown = (name for name in FIGURES if name in case.get("worst", {}))
+    figures = [f"{FIGURES[n]} {case[n]:.3g} (worst {case['worst'][n]:.3g})" for n in shown]
+    told = "; ".join([told, *figures])
     return told, "", len(case["samples"])
 
 

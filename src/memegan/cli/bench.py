@@ -298,9 +298,10 @@ def _digest(entry: Path) -> str:
     """Name the code by what it holds: 16 hex digits."""
     root = Path(__file__).parents[1]
     files = [(p.relative_to(root).as_posix(), p) for p in sorted(root.rglob("*.py"))]
+    shared = [(p.name, p) for p in sorted(entry.parent.glob("_*.py"))]
     lines = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()} {name}\n"
-        for name, path in [*files, (entry.name, entry)]
+        for name, path in [*files, *shared, (entry.name, entry)]
         if path.exists()
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
