@@ -24,7 +24,7 @@ from memegan.errors import SourceError
 
 log = logging.getLogger(__name__)
 _NOTES = 8  # a transaction: a kill forgets no more, and their urls are asked for again
-_RECENT = 2000  # ends that are remembered: they are soon asked for again, to be packed
+_RECENT = 500  # ends that are remembered: they are soon asked for again, to be packed
 _PAGE = 100  # posts
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (
