@@ -1,8 +1,8 @@
-"""A labelled set for dedup: memes, eleven copies of each as reposting makes them, two siblings.
+"""A labelled set for dedup: memes, thirteen copies of each as reposting makes them, three siblings.
 
 A base is a picture with two lines of text: real where the environment's MEMEGAN_REAL_DATA names
 the folder that holds them, else and besides drawn by the demo. A copy shows the same picture with
-the same words; a sibling shows the same picture with other words, and is none.
+the same words; a sibling shows it with other words, or a thing on it in another colour: it is none.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,9 +22,9 @@ from memegan.demo.world import draw, scene
 
 EDITS = (
     *("jpeg", "scale", "crop 5 %", "crop 10 %", "border", "letterbox", "screenshot"),
-    *("brightness", "watermark", "mirror", "turned"),
+    *("brightness", "watermark", "mirror", "turned", "tint", "gray"),
 )
-SIBLINGS = ("both lines", "one line")
+SIBLINGS = ("both lines", "one line", "recoloured")
 REAL_FOLDERS = {  # of MEMEGAN_REAL_DATA: how many of each
     "translation/trainA": 110,
     "translation/trainB": 60,
@@ -86,6 +87,9 @@ def family(base: int, picture: Image.Image | Path) -> Iterator[Made]:
     yield Made(base, "both lines", jpeg(both, rng.randint(75, 94)))
     one = written(image, top, words(rng), layout, size)
     yield Made(base, "one line", jpeg(one, rng.randint(75, 94)))
+    painted = recoloured(image, rng_of("recoloured", base))
+    other = written(painted, top, bottom, layout, size)
+    yield Made(base, "recoloured", jpeg(other, rng.randint(75, 94)))
 
 
 def words(rng: Random) -> str:
@@ -161,6 +165,10 @@ def edit(image: Image.Image, kind: str, rng: Random) -> tuple[Image.Image, int]:
             return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), quality
         case "turned":
             return image.transpose(Image.Transpose.ROTATE_90), quality
+        case "tint":
+            return tinted(image, rng), quality
+        case "gray":
+            return image.convert("L").convert("RGB"), quality
     raise ValueError(kind)
 
 
@@ -206,6 +214,55 @@ def _watermark(image: Image.Image, rng: Random) -> Image.Image:
     place = (image.width * at[0], image.height * at[1])
     pen.text(place, f"@{words(rng).split()[-1]}.net", (255, 255, 255), font)
     return Image.blend(image, layer, 0.6)
+
+
+def tinted(image: Image.Image, rng: Random) -> Image.Image:
+    """Move the white balance and the gamma of the whole picture."""
+    values = np.asarray(image, np.float32) / 255
+    gains = np.array([rng.uniform(0.8, 1.2) for _ in range(3)], np.float32)
+    changed = gains * values ** np.float32(rng.uniform(0.75, 1.33))
+    return Image.fromarray((255 * changed).clip(0, 255).astype(np.uint8))
+
+
+def recoloured(image: Image.Image, rng: Random) -> Image.Image:
+    """Give one thing another colour: a patch of like pixels, 3 to 30 % of the picture.
+
+    Its chroma moves by 40 to 90 levels, its luma by up to 40; shading and texture stay.
+    """
+    pixels = np.asarray(image)
+    before = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)
+    best, farthest = pixels, 0.0
+    for _ in range(40):
+        if farthest >= 40:  # black and white take no colour: then another patch is tried
+            break
+        patch, way = _patch(pixels, rng)[..., None], rng.uniform(0, 2 * np.pi)
+        far = rng.uniform(50, 90)
+        move = np.array([rng.uniform(-40, 40), far * np.cos(way), far * np.sin(way)])
+        painted = (before + patch * move).clip(0, 255).astype(np.uint8)
+        shown = cv2.cvtColor(painted, cv2.COLOR_YCrCb2RGB)
+        after = cv2.cvtColor(shown, cv2.COLOR_RGB2YCrCb)
+        moved = (patch * (after.astype(np.float32) - before)).sum((0, 1)) / patch.sum()
+        if float(np.hypot(*moved[1:])) > farthest:
+            best, farthest = shown, float(np.hypot(*moved[1:]))
+    return Image.fromarray(best)
+
+
+def _patch(pixels: np.ndarray, rng: Random) -> np.ndarray:
+    """Return how much each pixel belongs to a patch of one colour, (H, W) float32 in 0..1."""
+    high, wide = pixels.shape[:2]
+    small = cv2.GaussianBlur(cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA), (0, 0), 1)
+    for reach in (6, 9, 13, 18, 24) * 4:
+        seed, mask = (rng.randint(12, 83), rng.randint(12, 83)), np.zeros((98, 98), np.uint8)
+        flags = cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+        cv2.floodFill(small, mask, seed, 0, (reach,) * 3, (reach,) * 3, flags)
+        found = cv2.morphologyEx(mask[1:-1, 1:-1], cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        if 0.03 <= found.mean() <= 0.3:
+            break
+    else:
+        found = np.zeros((96, 96), np.uint8)
+        cv2.ellipse(found, (rng.randint(30, 66), rng.randint(30, 66)), (16, 12), 0, 0, 360, 1, -1)
+    soft = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 0.7)
+    return np.asarray(cv2.resize(soft, (wide, high), interpolation=cv2.INTER_LINEAR))
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:

@@ -6,14 +6,19 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
 
+from memegan.threads import share_cores
+
+share_cores()
+
 from memegan.images.candidates import candidates
 from memegan.images.decided import read_decisions
 from memegan.images.dedup import dedup
+from memegan.images.memory import remembering
 from memegan.images.params import DedupParams
 from memegan.packs import read_place
 from memegan.params import load_section
 from memegan.records import DuplicateRow, KeptRow, QuarantineRow
-from memegan.stage import run_stage
+from memegan.stage import dvc_root, run_stage
 from memegan.tables import write_table
 from memegan.takedown import Banned
 
@@ -22,8 +27,9 @@ def main() -> None:
     """Fetched pictures and frames in; decisions alone out."""
     p = load_section(DedupParams, "dedup")
     found = candidates(Path("data/raw"), Path("data/frames"))
-    workers = os.cpu_count() or 1
-    made = dedup(found, read_place, p, Banned.load(), workers, read_decisions())
+    workers, told = os.cpu_count() or 1, read_decisions()
+    with remembering(dvc_root() / ".memegan/dedup") as memory:
+        made = dedup(found, read_place, p, Banned.load(), workers, told, memory)
     out = Path("data/dedup")
     write_table(out / "kept.csv", KeptRow, made.kept)
     write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)

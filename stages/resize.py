@@ -6,6 +6,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
 
+from memegan.threads import share_cores
+
+share_cores()
+
 from memegan.images.params import ResizeParams
 from memegan.images.resize import write_images
 from memegan.images.text import measure

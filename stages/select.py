@@ -6,6 +6,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1] / "src")  # DVC's copies run their own
 
+from memegan.threads import share_cores
+
+share_cores()
+
 from memegan.errors import ParamsError
 from memegan.images.params import SelectParams
 from memegan.images.select import select

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from memegan import __version__
 from memegan.errors import exit_code_of
-from memegan.threads import wait_politely
+from memegan.threads import share_cores, wait_politely
 
 wait_politely()
 _CLI = Path(__file__).parent / "cli"
+_PICTURES = ("dedup", "resize", "select")  # commands whose threads take a picture each
 
 
 def main() -> int:
@@ -68,6 +69,8 @@ def _help() -> str:
 def _run(word: str, rest: list[str]) -> int:
     import typer
 
+    if word in _PICTURES:
+        share_cores()
     module = importlib.import_module(f"memegan.cli.{word.replace('-', '_')}")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     app = getattr(module, "app", None)  # of a command of several words

@@ -1,6 +1,7 @@
 """frames, dedup, select, resize and unpack on bare files: what they write, say and refuse."""
 
 import csv
+import itertools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from tests.images.pictures import drawn, encoded
 from tests.video.clips import FPS, clip, shot, tone
 
 from memegan.__main__ import commands, main
+from memegan.images.near import Groups
 from memegan.packs import read_place
 from memegan.records import (
     DuplicateRow,
@@ -348,6 +350,59 @@ def test_a_damaged_pack_stops_and_leaves_nothing(run: Run) -> None:
     (pack,) = Path("small/packs").iterdir()
     pack.write_bytes(pack.read_bytes()[:-4000])
     assert "the pack ends inside" in refused(run, 1, "unpack", "small/images.csv", "--out", "o")
+
+
+@pytest.mark.skipif(not REAL, reason="MEMEGAN_REAL_DATA names no folder of real files")
+def test_every_odd_real_file_meets_its_fate(run: Run) -> None:
+    """Sound ones reach the data set, also those of one colour if they may; the others do not."""
+    odd = Path(REAL, "odd_images")
+    least = ("--min-size-px", "1", "--min-contrast", "0", "--min-shown", "0")
+    assert run("dedup", odd.as_posix(), "--out", "o", *least)[0] == 0
+    with Path(odd, "expected.csv").open(encoding="utf-8", newline="") as file:
+        expected = {row["file"]: row["expected"] for row in csv.DictReader(file)}
+    bad = read_table(Path("o/quarantine.csv"), QuarantineRow)
+    fates = dict.fromkeys(expected, "ok") | {Path(row.file).name: "quarantine" for row in bad}
+    assert {file: fates[file] for file, fate in expected.items() if fate != "either"} == {
+        file: fate for file, fate in expected.items() if fate != "either"
+    }
+    gone = {row.url for row in read_table(Path("o/duplicates.csv"), DuplicateRow)}
+    kept = {row.url for row in read_table(Path("o/kept.csv"), KeptRow)}
+    told = {Path(url).name for url in gone | kept}  # all that is sound is kept, or a copy
+    assert told == {file for file, fate in fates.items() if fate == "ok"}
+
+
+@pytest.mark.skipif(not REAL, reason="MEMEGAN_REAL_DATA names no folder of real files")
+def test_real_near_duplicates_are_tied_captions_kept_and_no_stranger_dropped(run: Run) -> None:
+    """Pairs of one group in labels.csv, turned ones too."""
+    near = Path(REAL, "neardup")
+    assert run("dedup", near.as_posix(), "--out", "o")[0] == 0
+    with Path(near, "labels.csv").open(encoding="utf-8", newline="") as file:
+        labels = {row["file"]: row for row in csv.DictReader(file)}
+    first = {row.sha256[:16]: Path(row.url).name for row in read_table(Path("o/kept.csv"), KeptRow)}
+    rows = read_table(Path("o/duplicates.csv"), DuplicateRow)
+    same, tied = Groups(), Groups()
+    at = {name: n for n, name in enumerate(sorted(labels))}
+    for row in rows:
+        first.setdefault(row.dropped, Path(row.url).name)
+    for row in rows:
+        one, other = at[Path(row.url).name], at[first[row.kept]]
+        tied.join(one, other)
+        if row.level != "template":
+            same.join(one, other)
+
+    def share(groups: Groups, pairs: list[tuple[str, str]]) -> float:
+        return sum(groups.of(at[a]) == groups.of(at[b]) for a, b in pairs) / len(pairs)
+
+    mates: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
+    strangers = []
+    for a, b in itertools.combinations(sorted(labels), 2):
+        if labels[a]["group"] == labels[b]["group"]:
+            mates[labels[a]["kind"] == "caption_variant"].append((a, b))
+        else:
+            strangers.append((a, b))
+    assert share(tied, mates[True] + mates[False]) == 1
+    assert share(same, mates[True]) == share(same, strangers) == 0
+    assert share(same, mates[False]) >= 345 / 351  # the others differ in the colour of a thing
 
 
 @pytest.mark.skipif(not REAL, reason="MEMEGAN_REAL_DATA names no folder of real files")

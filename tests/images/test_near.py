@@ -13,6 +13,7 @@ from tests.images.pictures import captioned, drawn
 
 from memegan.images.decided import Decided
 from memegan.images.features import (
+    CHROMA_PX,
     THUMB_PX,
     Small,
     fine_copy,
@@ -22,14 +23,16 @@ from memegan.images.features import (
     small_copies,
     thumbnail,
 )
-from memegan.images.near import NOTHING_DECIDED, Groups, Near, Seen, find_near, glance, level_of
+from memegan.images.judge import Seen, glance, level_of
+from memegan.images.near import NOTHING_DECIDED, Groups, Near, find_near
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
 from memegan.images.same import aligned, difference, half, placed, twice
 from memegan.images.shelf import Shelf
-from memegan.images.views import CUTS, SCALE, laid, laid_description, matches, views
+from memegan.images.views import CUTS, SCALE, laid, laid_description, proposals, views
 
 IDENTITY = placed(CUTS[0])
+GRAY = np.full((2, CHROMA_PX, CHROMA_PX), 128, np.uint8)
 
 
 def test_a_hash_holds_the_signs_of_the_low_frequencies() -> None:
@@ -92,7 +95,7 @@ def test_frequencies_of_a_picture_laid_down_follow_from_those_of_the_picture(
 def test_a_picture_without_anything_on_it_is_like_none() -> None:
     empty = np.full((THUMB_PX, THUMB_PX), 77, np.uint8)
     assert not views(empty, None).any()
-    assert list(matches([views(empty, None)] * 2, 0.1, 8)) == []
+    assert list(proposals([views(empty, None)] * 2, 0.1, 8)) == [[], []]
 
 
 def test_matches_are_those_of_a_plain_search() -> None:
@@ -107,11 +110,22 @@ def test_matches_are_those_of_a_plain_search() -> None:
         best = max(float(dot) for dot in (*(ways[0] @ cuts.T), *(way @ cuts[0] for way in ways)))
         pair = (max(i, j), min(i, j))
         plain[pair] = max(plain.get(pair, 0), best / SCALE**2)
-    found = {
-        (max(m.whole, m.part), min(m.whole, m.part)): m.alike for m in matches(described, 0.4, 8)
-    }
+    every = itertools.chain(*proposals(described, 0.4, 8))
+    found = {(max(m.whole, m.part), min(m.whole, m.part)): m.alike for m in every}
     assert found == pytest.approx({pair: a for pair, a in plain.items() if a >= 0.4})
     assert {(1, 0), (3, 2), (5, 4)} <= set(found)
+
+
+def test_what_is_proposed_depends_on_no_block_and_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [drawn(seed // 3, 160, 120) for seed in range(12)]
+    described = [views(thumbnail(one[: 110 + n, n:]), None) for n, one in enumerate(pictures)]
+    every = list(proposals(described, 0.4, 8))
+    for name, size in (("_PICTURES", 5), ("_ROWS", 3), ("_TILE", 7)):
+        monkeypatch.setattr(f"memegan.images.views.{name}", size)
+    assert list(proposals(described, 0.4, 8)) == every
+    assert list(proposals(described, 0.4, 8, workers=3)) == every
+    assert list(proposals(described, 0.4, 8, start=7)) == every[7:]
+    assert all(max(m.whole, m.part) == n for n, some in enumerate(every) for m in some)
 
 
 @given(st.integers(0, 50), st.floats(0.7, 1.4), st.floats(-20, 20))
@@ -134,7 +148,7 @@ def test_letters_differ_by_about_one_and_noise_and_a_light_leak_do_not() -> None
 def test_a_cut_picture_is_laid_where_it_was_cut_from() -> None:
     picture = drawn(5, 400, 400)
     whole, part = thumbnail(picture), thumbnail(picture[30:390, 20:380])
-    warp = aligned(part, whole, placed(CUTS[1]))
+    warp = aligned(part, whole, placed(CUTS[1]), placed(CUTS[1]))
     assert warp is not None
     scale = 0.9
     shift = np.array([20, 30]) * THUMB_PX / 400 + 0.5 * scale - 0.5
@@ -144,6 +158,15 @@ def test_a_cut_picture_is_laid_where_it_was_cut_from() -> None:
     assert fine[0] is not None
     assert fine[1] is not None
     assert difference(fine[0], fine[1], twice(warp)).line < 0.1
+
+
+def test_alignments_one_after_another_bend_a_picture_no_further_than_one() -> None:
+    """Two steps to .8 of its size, each within the limit: a thing of another shape, not a copy."""
+    picture = drawn(5, 400, 400)
+    whole, part = thumbnail(picture), thumbnail(picture[40:360, 40:360])
+    halfway = placed((0.06, 0.06, 0.88))
+    assert aligned(part, whole, halfway, halfway) == pytest.approx(placed((0.1, 0.1, 0.8)), abs=0.3)
+    assert aligned(part, whole, halfway, IDENTITY) is None
 
 
 def test_a_picture_of_few_pixels_has_no_fine_copy() -> None:
@@ -163,7 +186,7 @@ def test_groups_are_named_by_their_smallest(pairs: list[tuple[int, int]]) -> Non
 def near(thumbs: Sequence[np.ndarray], decided: Decided = NOTHING_DECIDED, **p: object) -> Near:
     with Shelf() as shelf:
         for thumb in thumbs:
-            shelf.add(Small(thumb, None, 0.0, 1.0, 50.0))
+            shelf.add(Small(thumb, GRAY, None, None, 0.0, 1.0, 50.0))
         return find_near(Seen(shelf), DedupParams.model_validate(p), 1, decided)
 
 
@@ -215,6 +238,9 @@ def test_thumbnails_come_back_from_the_shelf_as_they_were_put(seed: int) -> None
             assert np.array_equal(shelf.thumb(n, inner=False), small.thumb)
             inner = small.thumb if small.inner is None else small.inner
             assert np.array_equal(shelf.thumb(n, inner=True), inner)
+            colours = small.chroma if small.inner_chroma is None else small.inner_chroma
+            assert np.array_equal(shelf.chroma(n, inner=True), colours)
+            assert np.array_equal(shelf.chroma(n, inner=False), small.chroma)
 
 
 @given(st.lists(st.integers(), max_size=60), st.integers(0, 6))

@@ -15,12 +15,14 @@ from memegan.images.decided import DECISIONS, read_decisions
 from memegan.images.dedup import counts
 from memegan.images.dedup import dedup as decide
 from memegan.images.look import whole
+from memegan.images.memory import remembering
 from memegan.images.params import DedupParams
 from memegan.images.review import Show, review_page
 from memegan.media import sniff
 from memegan.packs import read_place
 from memegan.records import DuplicateRow, KeptRow, QuarantineRow
 from memegan.sources.base import is_note
+from memegan.stage import dvc_root
 from memegan.tables import write_table
 from memegan.takedown import Banned
 
@@ -35,6 +37,12 @@ def dedup(
         bool, typer.Option("--mirrored/--upright", help="a mirrored or turned picture is the same")
     ] = True,
     min_size_px: Annotated[int | None, typer.Option(help="least short side")] = None,
+    min_contrast: Annotated[
+        float | None, typer.Option(help="least spread of levels; less is flat; 0 keeps all")
+    ] = None,
+    min_shown: Annotated[
+        float | None, typer.Option(help="least share that is not empty; 0 keeps all")
+    ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="also review.html: what is alike, side by side")
     ] = False,
@@ -45,17 +53,20 @@ def dedup(
 ) -> None:
     """Find what is broken or there twice: kept.csv, duplicates.csv, quarantine.csv.
 
-    No picture is touched or copied. Of copies the largest stays, then the least compressed, then
+    No picture is touched or copied. What was seen is remembered in .memegan/dedup: run again, it
+    looks at what is new. Of copies the largest stays, then the least compressed, then
     the first: folders in the order given, files by their names. A folder's name becomes the
     domain of its pictures.
 
     Example: memegan dedup photos cartoons --out clean, then: memegan resize clean --out small
     """
-    p = section(DedupParams, mirrored=mirrored, min_size_px=min_size_px, max_quarantined=1.0)
+    least = {"min_size_px": min_size_px, "min_contrast": min_contrast, "min_shown": min_shown}
+    p = section(DedupParams, mirrored=mirrored, **least, max_quarantined=1.0)
     found = [one for folder in folders for one in found_in(folder)]
     with fresh(out):
-        told = read_decisions(decisions)
-        made = decide(found, read_place, p, Banned.load(), os.cpu_count() or 1, told)
+        told, workers = read_decisions(decisions), os.cpu_count() or 1
+        with remembering(dvc_root() / ".memegan/dedup") as memory:
+            made = decide(found, read_place, p, Banned.load(), workers, told, memory)
         write_table(out / "kept.csv", KeptRow, made.kept)
         write_table(out / "duplicates.csv", DuplicateRow, made.duplicates)
         write_table(out / "quarantine.csv", QuarantineRow, made.quarantine)

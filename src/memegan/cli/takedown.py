@@ -13,6 +13,7 @@ from memegan.cli.lineage import JSON, models_of, read_models
 from memegan.errors import ParamsError
 from memegan.fetching.store import Store
 from memegan.images.candidates import candidates
+from memegan.images.memory import forget
 from memegan.records import DuplicateRow, FetchRow, KeptRow, Row
 from memegan.sources.files.base import ARCHIVES
 from memegan.stage import dvc_root, sha256_of
@@ -108,6 +109,7 @@ def forgotten(names: set[Name]) -> int:
     if (root / "store").exists():
         with Store(root / "store") as store:
             removed = sum(map(store.remove, digests))
+    removed += forget(root / "dedup", digests)
     for path in sorted((root / "brought").rglob("*")):
         if path.is_file() and path.parent.name != ARCHIVES and sha256_of(path) in digests:
             path.unlink()

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -13,10 +13,13 @@ from memegan.errors import DataError
 from memegan.images.candidates import Candidate
 from memegan.images.decided import DecisionRow, by_index
 from memegan.images.features import FINE_PX, Features, fine_copy
-from memegan.images.look import Bad, Read, junk, look, same_pixels, whole
-from memegan.images.near import Fine, Seen, Tie, find_near
+from memegan.images.judge import Fine, Seen
+from memegan.images.look import Bad, Read, junk, look, same_pixels, too_small, whole
+from memegan.images.memory import FORGETFUL, Memory
+from memegan.images.near import Tie, find_near
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
+from memegan.images.progress import Progress
 from memegan.images.shelf import Shelf
 from memegan.records import DuplicateRow, KeptRow, Level, QuarantineRow
 from memegan.takedown import Banned
@@ -42,18 +45,23 @@ def dedup(
     banned: Banned,
     workers: int,
     decisions: Sequence[DecisionRow] = (),
+    memory: Memory = FORGETFUL,
 ) -> Decisions:
     """Decide for each candidate, the oldest first; the same whatever the number of workers.
+
+    The same too whatever is remembered: of what was seen and decided before, only the new is done.
 
     Raises:
         DataError: a larger share than `max_quarantined` is bad.
     """
     made = Decisions()
     with Shelf() as shelf:
-        rows, inner_px = _shelved(found, read, p, banned, workers, shelf, made)
+        looks = _looks(found, read, p, workers, memory)
+        rows, inner_px = _shelved(found, looks, read, p, banned, memory, shelf, made)
         _stop_if_too_many(made.quarantine, len(found), p.max_quarantined)
-        seen = Seen(shelf, _fine(rows, read))
-        near = find_near(seen, p, workers, by_index(decisions, [row.id for row in rows]))
+        seen, ids = Seen(shelf, _fine(rows, read)), [row.id for row in rows]
+        decided = by_index(decisions, ids)
+        near = find_near(seen, p, workers, decided, memory.known(ids, p, decided))
     stays = _stays(rows, inner_px, near.ties)
     for tie in near.ties:
         dropped, kept = tie.later, stays[tie.earlier]
@@ -73,16 +81,35 @@ def dedup(
     return made
 
 
+def _looks(
+    found: Sequence[Candidate], read: Read, p: DedupParams, workers: int, memory: Memory
+) -> Iterator[Features | Bad]:
+    """Yield what is seen of each candidate; what is remembered is not read again."""
+
+    def work(asked: tuple[KeptRow, Features | None]) -> Features | Bad:
+        row, known = asked
+        return known or look(row, read, p.min_size_px)
+
+    progress = Progress("pictures looked at", len(found))
+    asked = ((candidate.row, memory.recall(candidate.row)) for candidate in found)
+    for n, got in enumerate(ordered_map(work, asked, workers)):
+        if isinstance(got, Features):
+            got = too_small(got.width_px, got.height_px, p.min_size_px) or got
+        yield got
+        progress.tell(n + 1)
+
+
 def _shelved(
     found: Sequence[Candidate],
+    looks: Iterable[Features | Bad],
     read: Read,
     p: DedupParams,
     banned: Banned,
-    workers: int,
+    memory: Memory,
     shelf: Shelf,
     made: Decisions,
 ) -> tuple[list[KeptRow], list[float]]:
-    """Look at all candidates; return the rows that are on the shelf, and how large each is.
+    """Return the rows of all that are put on the shelf, and how large each is.
 
     What is bad or there already, byte by byte or pixel by pixel, is told in `made`.
     """
@@ -91,7 +118,6 @@ def _shelved(
     seen: dict[str, KeptRow] = {}
     hashes = banned.hashes()
     posts = Counter(sha256 for sha256, _ in {(c.row.sha256, c.row.post_id) for c in found})
-    looks = ordered_map(lambda c: look(c.row, read, p.min_size_px), found, workers)
     for candidate, got in zip(found, looks, strict=True):
         row = candidate.row
         if isinstance(got, Features):
@@ -100,6 +126,7 @@ def _shelved(
         if isinstance(got, Bad):
             made.quarantine.append(quarantine(candidate, got))
             continue
+        memory.keep(row, got)
         row = replace(row, width_px=got.width_px, height_px=got.height_px)
         if first := seen.get(row.id):
             made.duplicates.append(_duplicate(row, first, "exact", 0.0, "same bytes"))

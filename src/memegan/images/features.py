@@ -7,6 +7,7 @@ import numpy as np
 
 THUMB_PX = 128  # a line of text of 7 % of the height is 9 px high: its letters still differ
 FINE_PX = 2 * THUMB_PX  # for a second look, at small letters
+CHROMA_PX = 32  # the eye sees colours no finer, and JPEG stores them no better
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels
 
 _ENOUGH = 0.85  # of the pixels of a fine copy
@@ -23,14 +24,17 @@ _CONTRAST = 64.0  # gray levels: how far letters are from what they are written 
 class Small:
     """The small copies of a picture.
 
-    `thumb` is all of it as (128, 128) uint8 gray; `inner`, likewise, what lies in a frame of one
-    colour, where there is one; `frame_text` is how full of text the frame is, 0..1, and
-    `inner_share` the share of the picture that lies in it. `contrast` is how far the levels of a
-    channel spread, a standard deviation, 0..128.
+    `thumb` is all of it as (128, 128) uint8 gray, `chroma` as (2, 32, 32) uint8 Cr and Cb; `inner`
+    and `inner_chroma`, likewise, what lies in a frame of one colour, where there is one;
+    `frame_text` is how full of text the frame is, 0..1, and `inner_share` the share of the picture
+    that lies in it. `contrast` is how far the levels of a channel spread, a standard deviation,
+    0..128.
     """
 
     thumb: np.ndarray
+    chroma: np.ndarray
     inner: np.ndarray | None
+    inner_chroma: np.ndarray | None
     frame_text: float
     inner_share: float
     contrast: float
@@ -68,12 +72,25 @@ def small_copies(pixels: np.ndarray) -> Small:
         contrast = max(contrast, *pixels.std(axis=(0, 1)).tolist())
     box = inner_box(gray)
     if box is None:
-        return Small(thumb, None, 0.0, 1.0, contrast)
+        return Small(thumb, chroma_of(pixels), None, None, 0.0, 1.0, contrast)
     x0, y0, x1, y1 = box
     height, width = gray.shape
     share = (x1 - x0) * (y1 - y0) / (width * height)
-    inner, text = _shrunk(gray[y0:y1, x0:x1]), frame_text(thumb, box, gray.shape)
-    return Small(thumb, inner, text, share, contrast)
+    inner, colours = _shrunk(gray[y0:y1, x0:x1]), chroma_of(pixels[y0:y1, x0:x1])
+    text = frame_text(thumb, box, gray.shape)
+    return Small(thumb, chroma_of(pixels), inner, colours, text, share, contrast)
+
+
+def chroma_of(pixels: np.ndarray) -> np.ndarray:
+    """Return Cr and Cb, (2, 32, 32) uint8, 128 where there is no colour, of (H, W, 3) uint8."""
+    while min(pixels.shape[:2]) >= 2 * THUMB_PX:  # by two is fast; then by less than two
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        even = pixels[: 2 * half[1], : 2 * half[0]]
+        pixels = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA))
+    pixels = np.asarray(cv2.resize(pixels, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_LINEAR))
+    small = cv2.resize(pixels, (CHROMA_PX, CHROMA_PX), interpolation=cv2.INTER_AREA)
+    channels = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)[..., 1:]
+    return np.ascontiguousarray(channels.transpose(2, 0, 1))
 
 
 def fine_copy(pixels: np.ndarray, inner: bool) -> np.ndarray | None:

@@ -36,11 +36,16 @@ def look(row: KeptRow, read: Read, min_size_px: int) -> Features | Bad:
         return Bad(error.reason, str(error))
     except ValueError as error:
         return Bad("bad_rect", str(error))
-    if min(height, width) < min_size_px:
-        return Bad("too_small", f"{width}x{height} px")
+    if bad := too_small(width, height, min_size_px):
+        return bad
     small = small_copies(pixels)
     digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes()).hexdigest()
     return Features(phash(small.thumb), small, digest, width, height)
+
+
+def too_small(width: int, height: int, min_size_px: int) -> Bad | None:
+    """Tell whether the short side is below the limit."""
+    return Bad("too_small", f"{width}x{height} px") if min(width, height) < min_size_px else None
 
 
 def junk(seen: Features, posts: int, p: DedupParams) -> Bad | None:

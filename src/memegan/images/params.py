@@ -18,7 +18,12 @@ class DedupParams(Section):
         default=0.28, gt=0, lt=2, description="how different a line of the same picture may be"
     )
     fine_line: float = Field(
-        default=0.31, gt=0, lt=2, description="the same at 256 px, where both have so many"
+        default=0.3, gt=0, lt=2, description="the same at 256 px, where both have so many"
+    )
+    same_colour: float = Field(
+        default=11.0,
+        gt=0,
+        description="levels by which a thing of the same picture may differ in colour",
     )
     template_share: float = Field(
         default=0.18, gt=0, lt=1, description="share of the picture that may differ in a template"

@@ -18,6 +18,9 @@ _HOT = 24  # gray levels: a pixel that differs by more differs
 _OVERLAP = 0.3  # least share of the picture that both show
 _STEPS = 25
 _PRECISION = 1e-3
+_BENT = (
+    0.15  # scale or slant, from where a cut was made: copies have .085 at most, and .03 of slant
+)
 _SHADE = (17, 17)  # what changes over more pixels than that is light or tint, and no letters
 _EDGE = np.ones((3, 3), np.uint8)
 
@@ -27,12 +30,14 @@ class Difference:
     """`line`: how different the most different line is, 0 equal, about 1 unrelated letters or more.
 
     `share`: of what both pictures show that differs, 0..1. `likeness`: correlation of all that both
-    show, slow changes too, -1..1.
+    show, slow changes too, -1..1. `colour`: levels by which some thing differs in colour, where
+    that was asked.
     """
 
     line: float
     share: float
     likeness: float
+    colour: float = 0.0
 
 
 UNRELATED = Difference(line=9.0, share=1.0, likeness=0.0)
@@ -47,10 +52,16 @@ def placed(cut: tuple[float, float, float]) -> np.ndarray:
     )
 
 
-def aligned(one: np.ndarray, other: np.ndarray, near: np.ndarray) -> np.ndarray | None:
+def aligned(
+    one: np.ndarray, other: np.ndarray, near: np.ndarray, cut: np.ndarray
+) -> np.ndarray | None:
     """Return where each pixel of `one` lies in `other`, (2, 3) float32; None if nowhere near.
 
     Enhanced correlation (Evangelidis and Psarakis 2008), affine, from a place that is near.
+
+    Args:
+        cut: where it lies if it is that cut, (2, 3): only so far from its scale may it end,
+            however many alignments went before.
     """
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, _PRECISION)
     everywhere = np.full(one.shape, 255, np.uint8)
@@ -60,8 +71,8 @@ def aligned(one: np.ndarray, other: np.ndarray, near: np.ndarray) -> np.ndarray 
         )
     except cv2.error:  # it did not converge: there is no such place
         return None
-    moved = np.abs(np.asarray(warp)[:, :2] - near[:, :2])
-    return np.asarray(warp) if float(moved.max()) < 0.25 else None
+    bent = np.abs(np.asarray(warp)[:, :2] - cut[:, :2])
+    return np.asarray(warp) if float(bent.max()) < _BENT else None
 
 
 def halved(thumb: np.ndarray) -> np.ndarray:

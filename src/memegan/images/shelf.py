@@ -6,10 +6,11 @@ from types import TracebackType
 
 import numpy as np
 
-from memegan.images.features import THUMB_PX, Small
+from memegan.images.features import CHROMA_PX, THUMB_PX, Small
 from memegan.images.views import views
 
-_BYTES = THUMB_PX * THUMB_PX
+_GRAY = THUMB_PX * THUMB_PX
+_BYTES = _GRAY + 2 * CHROMA_PX * CHROMA_PX
 
 
 class Shelf:
@@ -18,7 +19,7 @@ class Shelf:
     def __init__(self) -> None:
         self.views: list[np.ndarray] = []
         self.frame_text: list[float] = []
-        self._places: list[tuple[int, int]] = []  # of thumb and inner; the same where no frame is
+        self._places: list[tuple[int, int]] = []  # whole and inner; the same where no frame is
         self._end = 0
         self._lock = Lock()
 
@@ -38,18 +39,28 @@ class Shelf:
         """Take the next picture."""
         self.views.append(views(seen.thumb, seen.inner))
         self.frame_text.append(seen.frame_text)
-        thumb = self._write(seen.thumb)
-        self._places.append((thumb, thumb if seen.inner is None else self._write(seen.inner)))
+        whole = inner = self._write(seen.thumb, seen.chroma)
+        if seen.inner is not None and seen.inner_chroma is not None:
+            inner = self._write(seen.inner, seen.inner_chroma)
+        self._places.append((whole, inner))
 
     def thumb(self, picture: int, inner: bool) -> np.ndarray:
         """Return what is seen of a picture, or of what lies in its frame, (128, 128) uint8."""
-        with self._lock:
-            self._file.seek(_BYTES * self._places[picture][inner])
-            data = self._file.read(_BYTES)
+        data = self._read(self._places[picture][inner] * _BYTES, _GRAY)
         return np.frombuffer(data, np.uint8).reshape(THUMB_PX, THUMB_PX)
 
-    def _write(self, thumb: np.ndarray) -> int:
+    def chroma(self, picture: int, inner: bool) -> np.ndarray:
+        """Return its colours, likewise, (2, 32, 32) uint8 Cr and Cb."""
+        data = self._read(self._places[picture][inner] * _BYTES + _GRAY, _BYTES - _GRAY)
+        return np.frombuffer(data, np.uint8).reshape(2, CHROMA_PX, CHROMA_PX)
+
+    def _read(self, start: int, count: int) -> bytes:
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(count)
+
+    def _write(self, thumb: np.ndarray, chroma: np.ndarray) -> int:
         self._file.seek(0, 2)
-        self._file.write(thumb.tobytes())
+        self._file.write(thumb.tobytes() + chroma.tobytes())
         self._end += 1
         return self._end - 1

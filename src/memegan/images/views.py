@@ -6,12 +6,15 @@ others, and mirrored or turned in seven ways with the whole ones: those have the
 with other signs and in another order, so no pixel is looked at again.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from memegan.images.features import THUMB_PX
+from memegan.images.ordered import ordered_map
 
 WAYS = 8  # bit 4: transposed, then bit 2: upside down, then bit 1: left to right
 CUT = 0.9  # share of the sides that a cut leaves
@@ -24,7 +27,8 @@ _WAVES = 10  # frequencies across and down that add up to less
 _ORDER = tuple((v, u) for v in range(_WAVES) for u in range(_WAVES) if 0 < v + u < _WAVES)
 _DOWN, _ACROSS = (np.array(part) for part in zip(*_ORDER, strict=True))
 SCALE = 512  # length of a description: integers, so that sums in float32 are exact
-_BLOCK_BYTES = 1 << 24
+_PICTURES = 256  # that look for earlier ones at once
+_ROWS, _TILE = 256, 2048  # their products take 2 MB
 
 
 @dataclass(frozen=True)
@@ -98,59 +102,143 @@ def laid_description(rows: np.ndarray, way: int) -> np.ndarray:
     return np.asarray(rows[:, list(order)] * np.asarray(signs, rows.dtype))
 
 
-def matches(all_views: Sequence[np.ndarray], least: float, ways: int) -> Iterator[Match]:
-    """Yield the best match of each pair of pictures that are at least so much alike.
+def proposals(
+    all_views: Sequence[np.ndarray], least: float, ways: int, workers: int = 1, start: int = 0
+) -> Iterator[list[Match]]:
+    """Yield for each picture, from `start` on, the earlier ones that are at least so much alike.
 
-    Block by block: memory stays flat but for what is found. Ordered by the later of the two
-    pictures, then the best first.
+    Of each pair the best match, the best pair first. Block by block of later pictures: memory
+    stays flat but for the descriptions and what one block finds.
 
     Args:
         all_views: of each picture, as `views` returns them.
         least: cosine, 0..1.
         ways: the first so many of eight; 1 finds no mirrored or turned copies.
     """
-    found = _found(all_views, least * SCALE**2, ways)
-    whole, part = found["whole"], found["part"]
-    later, earlier = np.maximum(whole, part), np.minimum(whole, part)
-    order = np.lexsort((found["view"], found["asked"], -found["dot"], earlier, later))
-    pairs = np.stack([later, earlier], axis=1)[order]
-    first = np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)][: len(order)]
-    best = order[first]
-    best = best[np.lexsort((earlier[best], -found["dot"][best], later[best]))]
-    cuts = len(CUTS)
-    for dot, i, asked, j, view in found[best].tolist():
-        side, way = divmod(asked, ways)
-        inner, cut = divmod(view, cuts)
-        yield Match(dot / SCALE**2, i, bool(side), way, j, bool(inner), cut)
+    known = _Known.of(all_views)
+    count = len(all_views)
+    begins = range(start, count, _PICTURES)
+    work = partial(_block, known, least * SCALE**2, ways, count)
+    for begin, found in zip(begins, ordered_map(work, begins, workers), strict=True):
+        later = np.maximum(found["whole"], found["part"])
+        ends = np.searchsorted(later, np.arange(begin, min(begin + _PICTURES, count) + 1))
+        for first, end in itertools.pairwise(ends.tolist()):
+            yield [_match(one, ways) for one in found[first:end].tolist()]
 
 
 _FOUND = np.dtype([("dot", "i4"), ("whole", "i4"), ("asked", "i2"), ("part", "i4"), ("view", "i2")])
 
 
-def _found(all_views: Sequence[np.ndarray], least: float, ways: int) -> np.ndarray:
-    counts = [len(rows) for rows in all_views]
-    if not counts:
-        return np.zeros(0, _FOUND)
-    rows = np.concatenate(all_views)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    view = np.concatenate([np.arange(n) for n in counts])
-    wholes = np.flatnonzero(view % len(CUTS) == 0)
+@dataclass(frozen=True)
+class _Views:
+    """Views of one kind, those of earlier pictures first."""
+
+    rows: np.ndarray  # (N, 54) int16
+    owner: np.ndarray  # (N,) the picture
+    view: np.ndarray  # (N,) its view
+
+    def till(self, picture: int) -> int:
+        """Return how many views are of pictures before that one."""
+        return int(np.searchsorted(self.owner, picture))
+
+
+@dataclass(frozen=True)
+class _Known:
+    wholes: _Views
+    cuts: _Views
+
+    @staticmethod
+    def of(all_views: Sequence[np.ndarray]) -> "_Known":
+        """Sort all views by what they show."""
+        return _Known(*(_of_kind(all_views, first) for first in (slice(0, 1), slice(1, None))))
+
+
+def _of_kind(all_views: Sequence[np.ndarray], kind: slice) -> _Views:
+    """Collect some of the views of each thumbnail: the first, which is whole, or the cuts."""
+    cuts = len(CUTS)
+    chosen = [one.reshape(-1, cuts, len(_ORDER))[:, kind] for one in all_views]
+    empty = np.zeros((0, len(_ORDER)), np.int16)
+    numbers = np.arange(2 * cuts, dtype=np.int16).reshape(2, cuts)[:, kind]
+    counts = [len(some) for some in chosen]
+    return _Views(
+        rows=np.concatenate([empty, *(some.reshape(-1, len(_ORDER)) for some in chosen)]),
+        owner=np.repeat(np.arange(len(counts), dtype=np.int32), counts).repeat(numbers.shape[1]),
+        view=np.concatenate([empty[:, 0], *(numbers[:count].ravel() for count in counts)]),
+    )
+
+
+def _block(known: _Known, least: float, ways: int, count: int, begin: int) -> np.ndarray:
+    """Return what the pictures of a block find among the earlier ones: rows as _FOUND, sorted.
+
+    Whole views meet whole ones in all ways, and cuts as they lie; a copy that was turned and cut
+    as well is not looked for, it would cost four times as much.
+    """
+    wholes, cuts = known.wholes, known.cuts
+    end = min(begin + _PICTURES, count)
+    new, new_cuts = (slice(some.till(begin), some.till(end)) for some in (wholes, cuts))
     found = [np.zeros(0, _FOUND)]
-    # what was turned and cut as well is not looked for: it would cost four times as much
-    for some, seen in ((range(1), np.arange(len(rows))), (range(1, ways), wholes)):
-        against = np.ascontiguousarray(rows[seen].T.astype(np.float32))
-        block = max(1, _BLOCK_BYTES // (4 * len(seen)))
-        for way in some:
-            asked = laid_description(rows[wholes], way).astype(np.float32)
-            for start in range(0, len(asked), block):
-                dots = asked[start : start + block] @ against
-                i, j = np.nonzero(dots >= least)
-                a, b, cut = owner[wholes[i + start]], owner[seen[j]], view[seen[j]] % len(CUTS)
-                # two whole views meet twice, once from either side: the later asks
-                once = np.where(cut == 0, a > b, a != b)
-                one = np.zeros(np.count_nonzero(once), _FOUND)
-                one["dot"], one["whole"], one["part"] = dots[i, j][once], a[once], b[once]
-                one["asked"] = (ways * (view[wholes[i + start]] // len(CUTS)) + way)[once]
-                one["view"] = view[seen[j]][once]
-                found.append(one)
-    return np.concatenate(found)
+    for way in range(ways):
+        asked = laid_description(wholes.rows[new], way)
+        for i, j, dots in _alike(asked, wholes.rows[: new.stop], least):
+            found.append(_rows(wholes, i + new.start, ways, way, wholes, j, dots))
+    for i, j, dots in _alike(wholes.rows[new], cuts.rows[: new_cuts.stop], least):
+        found.append(_rows(wholes, i + new.start, ways, 0, cuts, j, dots))
+    for i, j, dots in _alike(cuts.rows[new_cuts], wholes.rows[: new.stop], least):
+        found.append(_rows(wholes, j, ways, 0, cuts, i + new_cuts.start, dots))
+    every = np.concatenate(found)
+    whole, part = every["whole"], every["part"]
+    # a whole view meets those of its own picture and block; each pair is told once, by the later
+    twice = (whole == part) | ((every["view"] % len(CUTS) == 0) & (whole < part))
+    return _best(every[~twice])
+
+
+def _alike(
+    asked: np.ndarray, against: np.ndarray, least: float
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the indices of rows, (N, 54) int16, whose products are large enough, and those.
+
+    Tile by tile, so that the products of one are in the processor's cache when they are looked at.
+    """
+    questions = asked.astype(np.float32)
+    for left in range(0, len(against), _TILE):
+        columns = against[left : left + _TILE].T.astype(np.float32)
+        for above in range(0, len(questions), _ROWS):
+            dots = questions[above : above + _ROWS] @ columns
+            hits = np.flatnonzero(dots >= least)
+            if len(hits):
+                i, j = np.divmod(hits, dots.shape[1])
+                yield i + above, j + left, dots.ravel()[hits]
+
+
+def _rows(
+    wholes: _Views,
+    i: np.ndarray,
+    ways: int,
+    way: int,
+    parts: _Views,
+    j: np.ndarray,
+    dots: np.ndarray,
+) -> np.ndarray:
+    made = np.zeros(len(dots), _FOUND)
+    made["dot"], made["whole"], made["part"] = dots, wholes.owner[i], parts.owner[j]
+    made["asked"] = ways * (wholes.view[i] // len(CUTS)) + way
+    made["view"] = parts.view[j]
+    return made
+
+
+def _best(found: np.ndarray) -> np.ndarray:
+    """Return the best row of each pair, by the later picture, then the best pair first."""
+    whole, part, less = found["whole"], found["part"], -found["dot"]
+    later, earlier = np.maximum(whole, part), np.minimum(whole, part)
+    order = np.lexsort((whole, found["view"], found["asked"], less, earlier, later))
+    pairs = np.stack([later, earlier], axis=1)[order]
+    first = np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)][: len(order)]
+    best = order[first]
+    return np.asarray(found[best[np.lexsort((earlier[best], less[best], later[best]))]])
+
+
+def _match(found: tuple[int, int, int, int, int], ways: int) -> Match:
+    dot, whole, asked, part, view = found
+    side, way = divmod(asked, ways)
+    inner, cut = divmod(view, len(CUTS))
+    return Match(dot / SCALE**2, whole, bool(side), way, part, bool(inner), cut)
