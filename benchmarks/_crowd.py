@@ -5,7 +5,7 @@ of all shows a picture that is there already: encoded anew, smaller, cut, bright
 others have words of their own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -19,7 +19,7 @@ PART = 1_000  # pictures that are planned together
 ON_TEMPLATES = 150  # of them
 TEMPLATES = 15  # of ten parts: 100 pictures on each
 COPIES = 0.1
-_EDITS = ("jpeg", "scale", "crop", "brightness", "border")
+EDITS = ("jpeg", "scale", "crop", "brightness", "border")
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,13 @@ def plan(count: int) -> Iterator[Planned]:
     for part in range(-(-count // PART)):
         rng = rng_of("crowd", part)
         some = [Planned(_ground(part, n), f"{part}/{n}", "") for n in range(PART)]
-        for n in rng.sample(range(1, PART), round(COPIES * PART)):
-            if n >= ON_TEMPLATES:
-                mates: Sequence[int] = range(ON_TEMPLATES, n)
-            else:  # a template is repeated with its own words
-                mates = range(n % TEMPLATES, n, TEMPLATES)
-            like = some[rng.choice(mates or [n])]
-            if like is not some[n] and not like.edit:
-                some[n] = replace(like, edit=rng.choice(_EDITS))
+        for n in sorted(rng.sample(range(1, PART), round(COPIES * PART))):
+            # a template is repeated with its own words
+            mates = (
+                range(ON_TEMPLATES, n) if n >= ON_TEMPLATES else range(n % TEMPLATES, n, TEMPLATES)
+            )
+            if first_ones := [some[m] for m in mates if not some[m].edit]:
+                some[n] = replace(rng.choice(first_ones), edit=rng.choice(EDITS))
         rng.shuffle(some)
         yield from some[: count - part * PART]
 

@@ -109,7 +109,7 @@ def _run(folder: Path, step: str) -> dict[str, float]:
     shutil.rmtree(folder / STEPS[step], ignore_errors=True)
     known = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
     stage = str(ROOT / f"stages/{step.partition(',')[0]}.py")
-    words = [sys.executable, str(ROOT / "benchmarks/_used.py"), "used.json"]
+    words = [sys.executable, "-P", str(ROOT / "benchmarks/_used.py"), "used.json"]
     subprocess.run([*words, sys.executable, stage], cwd=folder, env=known, check=True)
     told: dict[str, float] = json.loads((folder / "used.json").read_text("utf-8"))
     if code := told.pop("code"):

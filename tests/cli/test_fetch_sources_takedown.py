@@ -1,5 +1,6 @@
 import hashlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 import typer
 from tests.fetching.web import Answer, Web, png, serving
+from tests.images.pictures import drawn, encoded
 
+from memegan.cli.dedup import dedup
 from memegan.cli.fetch import fetch
 from memegan.cli.sources import sources
 from memegan.cli.takedown import takedown
@@ -140,3 +143,16 @@ def test_takedown_reaches_what_was_brought_and_names_the_archive_that_holds_it(
     assert found["removed_from_store"] == 1
     assert [path.name for path in (home / "files").rglob("*.png")] == ["2.png"]
     assert found["then"][0].startswith(f"delete {(home / PACKED).as_posix()} ")
+
+
+def test_takedown_forgets_what_dedup_saw() -> None:
+    files = [encoded(drawn(seed)) for seed in (1, 2)]
+    Path("photos").mkdir()
+    for number, data in enumerate(files):
+        Path(f"photos/{number}.png").write_bytes(data)
+    dedup([Path("photos")], Path("clean"))
+    (memory,) = Path(".memegan/dedup").glob("*.sqlite")
+    gone, stays = (hashlib.sha256(data).hexdigest() for data in files)
+    takedown([gone])
+    with sqlite3.connect(memory) as db:
+        assert db.execute("SELECT sha256 FROM looks").fetchall() == [(stays,)]

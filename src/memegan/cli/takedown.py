@@ -103,13 +103,16 @@ def touched_rows(rows: Iterable[Row], names: set[Name]) -> list[Row]:
 
 
 def forgotten(names: set[Name]) -> int:
-    """Delete the named files from the scrape's store and from brought folders; count them."""
+    """Delete the named files from the scrape's store and from brought folders; count them.
+
+    What dedup saw of them is forgotten too.
+    """
     root, digests = dvc_root() / ".memegan", {value for kind, value in names if kind == "sha256"}
     removed = 0
     if (root / "store").exists():
         with Store(root / "store") as store:
             removed = sum(map(store.remove, digests))
-    removed += forget(root / "dedup", digests)
+    forget(root / "dedup", digests)
     for path in sorted((root / "brought").rglob("*")):
         if path.is_file() and path.parent.name != ARCHIVES and sha256_of(path) in digests:
             path.unlink()
