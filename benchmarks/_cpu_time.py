@@ -81,7 +81,8 @@ def _planned(run: Plan, pixels: Images, clock: CpuTime) -> Plan:
         if step == _FIRST:
             start_s = clock.spent_s()
         batch = pixels.batch(n * step, n, run.seed, run.crop_px, run.flip)
-        variant.step(batch, optimizers, Numbers(run.seed, n * step))
+        with run.rounding("cpu"):
+            variant.step(batch, optimizers, Numbers(run.seed, n * step))
     each_s = (clock.spent_s() - start_s) / _TIMED
     steps = int(_MARGIN * (clock.seconds - clock.spent_s()) / each_s)
     return run.model_copy(update={"total_images": max(1, steps) * n})

@@ -146,6 +146,7 @@ def step_bytes(spec: VariantSpec[Any], run: Plan, batch_size: int) -> tuple[int,
         peak.most = peak.bytes
         start = time.perf_counter()
         batch = images.batch(0, batch_size, run.seed, run.crop_px, run.flip)
-        variant.step(batch, whole.optimizers, Numbers(run.seed, 0))
+        with run.rounding("cpu"):
+            variant.step(batch, whole.optimizers, Numbers(run.seed, 0))
         seconds = time.perf_counter() - start
     return peak.most, seconds
