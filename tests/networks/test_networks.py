@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 
 from memegan.networks.blocks import (
     InstanceNorm,
@@ -21,6 +22,7 @@ from memegan.networks.blocks import (
 from memegan.networks.dcgan import Generator, discriminator
 from memegan.networks.translation import (
     ResNetShape,
+    ScalesDiscriminator,
     UNet,
     Upsample,
     patch_discriminator,
@@ -51,10 +53,11 @@ def same_numbers() -> None:
         (resnet_generator(ResNetShape(blocks=6)), 7_837_699),
         (resnet_generator(ResNetShape(stem_kernel=9, padding="zeros")), 11_390_467),
         (patch_discriminator(), 2_764_737),
+        (patch_discriminator(halvings=2), 662_977),
         (wide_patch_discriminator(norm="batch"), 1_556_209),  # norms with weights, as there
         (unet_generator(norm="batch"), LIVE_SKIP),
     ],
-    ids=["resnet 9", "resnet 6", "9x9 stem", "patch 70", "patch 78", "unet"],
+    ids=["resnet 9", "resnet 6", "9x9 stem", "patch 70", "patch 34", "patch 78", "unet"],
 )
 def test_parameter_counts_are_the_papers(net: nn.Module, count: int) -> None:
     assert count_parameters(net) == count
@@ -87,10 +90,11 @@ def test_norms_without_weights_learn_nothing() -> None:
     ("net", "place", "side"),
     [
         (patch_discriminator(4, "none"), 7, 70),
+        (patch_discriminator(4, "none", halvings=2), 14, 34),
         (wide_patch_discriminator(4, "none"), 4, 78),
         (pixel_discriminator(4, "none"), 60, 1),
     ],
-    ids=["patch70", "patch78", "pixel"],
+    ids=["patch70", "patch34", "patch78", "pixel"],
 )
 def test_a_logit_sees_a_square_of_its_name(net: nn.Module, place: int, side: int) -> None:
     image = torch.rand(1, 3, 128, 128, requires_grad=True)
@@ -111,6 +115,19 @@ def test_the_patch_discriminator_has_a_map_of_logits(size: int, map_side: int) -
 def test_the_wide_patch_discriminator_has_a_smaller_map(size: int, map_side: int) -> None:
     net = translation_discriminator("patch78", 4)
     assert net(torch.rand(1, 3, size, size)).shape == (1, 1, map_side, map_side)
+
+
+@pytest.mark.parametrize(("size", "map_side"), [(24, 4), (32, 6), (64, 14), (256, 62)])
+def test_the_discriminator_of_scales_judges_the_picture_and_its_half(
+    size: int, map_side: int
+) -> None:
+    net = ScalesDiscriminator(4, "none")
+    image = torch.rand(1, 3, size, size)
+    logits = net(image)
+    assert logits.shape == (1, 2, map_side, map_side)
+    assert torch.equal(logits[:, :1], net.fine(image))
+    half = functional.interpolate(image, scale_factor=0.5, mode="area")
+    assert logits[:, 1].unique().equal(net.coarse(half).unique())
 
 
 def test_the_pixel_discriminator_judges_each_pixel_for_itself() -> None:

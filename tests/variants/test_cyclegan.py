@@ -99,10 +99,11 @@ def adams_of(v: CycleGAN, rate: float) -> list[torch.optim.Adam]:
         {"gan_loss": "vanilla"},
         {"gan_loss": "hinge", "discriminator": "patch78"},
         {"gan_loss": "wgan-gp", "lambda_penalty": 0.0, "discriminator": "pixel"},
+        {"discriminator": "scales"},
     ],
     ids=[
         *("paper", "no identity", "other weights", "batch norm", "unet", "vgg16"),
-        *("vanilla", "hinge", "wasserstein"),
+        *("vanilla", "hinge", "wasserstein", "scales"),
     ],
 )
 def test_three_steps_are_the_papers(changes: dict[str, object]) -> None:
@@ -232,7 +233,7 @@ def test_the_penalty_is_of_the_slope_of_each_critic_between_real_and_fake() -> N
 
 
 @pytest.mark.parametrize("gan_loss", ["lsgan", "vanilla", "hinge", "wgan-gp"])
-@pytest.mark.parametrize("discriminator", ["patch70", "patch78", "pixel"])
+@pytest.mark.parametrize("discriminator", ["patch70", "patch34", "patch78", "pixel", "scales"])
 def test_every_loss_goes_with_every_discriminator(gan_loss: str, discriminator: str) -> None:
     variant, run = made("resnet", {"gan_loss": gan_loss, "discriminator": discriminator})
     data, optimizers = data_of(run).train, variant.optimizers()

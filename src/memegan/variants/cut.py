@@ -12,7 +12,7 @@ from memegan.dataset import Batch
 from memegan.losses import lsgan_fake, lsgan_real, patch_nce
 from memegan.networks.blocks import Norm, Padding
 from memegan.networks.patches import PatchHeads, TappedResNet
-from memegan.networks.translation import ResNetShape, Upsample, patch_discriminator
+from memegan.networks.translation import Judge, ResNetShape, Upsample, translation_discriminator
 from memegan.params import Section
 from memegan.rng import Numbers
 from memegan.variants.base import Plan, TwoDomains, Variant, VariantSpec, adam, descend, freeze
@@ -42,6 +42,11 @@ class CUTRun(Plan):
         "lambda_nce 10",
     )
     crop_px: int = Field(ge=24, le=1024, description="24 px are one logit of the discriminator")
+    discriminator: Judge = Field(
+        default="patch70",
+        description="side in px of what one logit sees; pixel: colours alone; scales: 34 of the "
+        "picture and of its half",
+    )
     discriminator_width: int = Field(default=64, ge=4, description="channels of its first layer")
     learning_rate: float = Field(default=2e-4, gt=0, description="of all three Adams")
     lambda_nce: float | None = Field(default=None, ge=0, description="1 for cut, 10 for fastcut")
@@ -66,7 +71,7 @@ class CUT(Variant):
             ResNetShape(n.blocks, n.width, n.norm, n.upsample, n.stem_kernel, n.padding)
         )
         self.heads = PatchHeads(self.generator_ab.channels, run.head_size)
-        self.discriminator_b = patch_discriminator(run.discriminator_width)
+        self.discriminator_b = translation_discriminator(run.discriminator, run.discriminator_width)
 
     def nets(self) -> dict[str, nn.Module]:
         return {"generator_ab": self.generator_ab}
