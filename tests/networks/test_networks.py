@@ -143,7 +143,10 @@ def all_generators() -> list[tuple[str, nn.Module]]:
     ups: list[Upsample] = ["transposed", "resize", "pixelshuffle"]
     shapes = [ResNetShape(1, 4, norm, up) for norm in norms for up in ups]
     zeros = [replace(shape, stem_kernel=9, padding="zeros") for shape in shapes[:3]]
-    nets = [(" ".join(map(str, astuple(s)[2:])), resnet_generator(s)) for s in shapes + zeros]
+    stems = [ResNetShape(1, 4, stem_kernel=side) for side in (3, 5)]
+    nets = [
+        (" ".join(map(str, astuple(s)[2:])), resnet_generator(s)) for s in shapes + zeros + stems
+    ]
     nets += [(f"unet {norm}", unet_generator(4, norm)) for norm in norms]
     nets += [(f"vgg16 {norm}", vgg16_generator(8, norm)) for norm in norms]
     return nets

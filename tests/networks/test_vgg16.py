@@ -2,15 +2,16 @@
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchvision.models import vgg16
+from torchvision.models import VGG, vgg16, vgg16_bn
 
-from memegan.networks.blocks import count_parameters
+from memegan.networks.blocks import Norm, count_parameters
 from memegan.networks.vgg16 import VGG16Encoder, VGG16Generator, read_vgg16, vgg16_generator
 
 # What the Monet project trains, which is the sum of its layers with a last convolution of 2x2; ours
@@ -37,10 +38,26 @@ def test_without_frozen_weights_the_encoder_learns_too() -> None:
     assert all(w.requires_grad for w in vgg16_generator(8).parameters())
 
 
-def test_the_encoder_is_torchvisions_on_imagenet_pixels() -> None:
+def test_an_encoder_that_learns_from_nothing_has_norms_and_a_frozen_one_none() -> None:
+    learns, frozen = (
+        vgg16_generator(8, "batch", frozen=is_frozen).get_submodule("body.encoder")
+        for is_frozen in (False, True)
+    )
+    assert count_parameters(learns) - count_parameters(frozen) == 2 * 8 * (2 + 4 + 12 + 24 + 24)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in frozen.modules())
+
+
+@pytest.mark.parametrize(
+    ("model", "norm", "ends"),
+    [(vgg16, "none", (4, 9, 16, 23, 30)), (vgg16_bn, "batch", (6, 13, 23, 33, 43))],
+    ids=["vgg16", "vgg16_bn"],
+)
+def test_the_encoder_is_torchvisions_on_imagenet_pixels(
+    model: Callable[..., VGG], norm: Norm, ends: tuple[int, ...]
+) -> None:
     with torch.device("meta"):
-        theirs = vgg16(weights=None).features
-    ours = VGG16Encoder().eval()
+        theirs = model(weights=None).features
+    ours = VGG16Encoder(norm=norm).eval()
     theirs = theirs.to_empty(device="cpu").eval()
     theirs.load_state_dict(ours.features.state_dict())
     image = torch.rand(1, 3, 32, 48)
@@ -48,7 +65,7 @@ def test_the_encoder_is_torchvisions_on_imagenet_pixels() -> None:
     pixels = (image - mean[:, None, None]) / deviation[:, None, None]
     with torch.no_grad():
         found = ours(image * 2 - 1)
-        for scale, end in zip(found, (4, 9, 16, 23, 30), strict=True):
+        for scale, end in zip(found, ends, strict=True):
             wanted = theirs[:end](pixels)
             assert float((scale - wanted).abs().max()) < 1e-4 * float(wanted.abs().max())
     shapes = [(64, 32, 48), (128, 16, 24), (256, 8, 12), (512, 4, 6), (512, 2, 3)]

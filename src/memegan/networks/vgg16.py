@@ -23,19 +23,23 @@ class VGG16Encoder(nn.Module):
     """The 13 convolutions, and what comes out at each of the five scales.
 
     With width=64 it is the published network without its dense layers: 14,714,688 weights, named
-    as torchvision names them (`features.0.weight` ...). It normalises its input by itself.
+    as torchvision names them (`features.0.weight` ...). It normalises its input by itself. Norms
+    between convolution and ReLU are for one that learns from nothing; with batch norm it is
+    torchvision's vgg16_bn.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, norm: Norm = "none") -> None:
         super().__init__()
         layers: list[nn.Module] = []
         inner = 3
         for count, times in zip(_BLOCKS, _TIMES, strict=True):
             for _ in range(count):
-                layers += [nn.Conv2d(inner, times * width, 3, padding=1), nn.ReLU(inplace=True)]
+                layers += [nn.Conv2d(inner, times * width, 3, padding=1)]
+                layers += [] if norm == "none" else [norm_layer(norm, times * width)]
+                layers += [nn.ReLU(inplace=True)]
                 inner = times * width
             layers += [nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers[:-1])
@@ -72,10 +76,12 @@ class VGG16Generator(nn.Module):
     must divide by 16.
     """
 
-    def __init__(self, width: int = 64, norm: Norm = "instance") -> None:
+    def __init__(
+        self, width: int = 64, norm: Norm = "instance", encoder_norm: Norm = "none"
+    ) -> None:
         super().__init__()
         k = width
-        self.encoder = VGG16Encoder(k)
+        self.encoder = VGG16Encoder(k, encoder_norm)
 
         def up(inner: int, middle: int, outer: int) -> nn.Sequential:
             return nn.Sequential(
@@ -115,9 +121,10 @@ def vgg16_generator(width: int = 64, norm: Norm = "instance", frozen: bool = Fal
 
     Args:
         width: channels of the first block, a multiple of 8.
-        frozen: the encoder's weights do not learn.
+        frozen: the encoder's weights do not learn, and are the published network's; else it has
+            norms as well, without which thirteen layers learn slowly from nothing.
     """
-    net = VGG16Generator(width, norm)
+    net = VGG16Generator(width, norm, "none" if frozen else norm)
     net.encoder.requires_grad_(not frozen)
     return Padded(net, 16)
 

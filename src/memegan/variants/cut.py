@@ -27,7 +27,9 @@ class NetworkParams(Section):
     upsample: Upsample = Field(
         default="transposed", description="resize and pixelshuffle begin without a checkerboard"
     )
-    stem_kernel: Literal[7, 9] = Field(default=7, description="side of the first and last kernel")
+    stem_kernel: Literal[3, 5, 7, 9] = Field(
+        default=7, description="side of the first and last kernel; 3 suits 64 px"
+    )
     padding: Padding = Field(default="reflect", description="what lies beyond the border")
 
 
