@@ -172,30 +172,6 @@ def test_what_is_shown_are_images_their_likes_and_others_from_noise() -> None:
     assert not any(x.requires_grad for x in shown.values())
 
 
-def test_the_way_between_two_images_begins_and_ends_at_their_likes() -> None:
-    variant, batch, _ = in_use()
-    way = variant.interpolate(variant.nets(), batch, 5)
-    again = variant.reconstruct(variant.nets(), batch)
-    assert way.shape == (5, 3, 16, 16)
-    assert torch.allclose(way[0], again[0], atol=1e-6)
-    assert torch.allclose(way[-1], again[1], atol=1e-6)
-    code = variant.encoder(batch.images["a"]).mean
-    assert torch.allclose(way[2], variant.decoder(code[:2].mean(0)[None])[0], atol=1e-6)
-
-
-def test_an_attribute_is_what_tells_its_images_codes_from_the_others() -> None:
-    variant, batch, _ = in_use()
-    labelled = Batch(batch.images, {"a": torch.tensor([0, 1, 1, 0])})
-    ways = variant.attributes(variant.nets(), labelled, 3)
-    code = variant.encoder(batch.images["a"]).mean
-    assert torch.allclose(ways[1], (code[1] + code[2] - code[0] - code[3]) / 2, atol=1e-6)
-    assert torch.allclose(ways[0], -ways[1], atol=1e-6)
-    assert not ways[2].any()  # no image has it
-    moved = variant.moved(variant.nets(), batch, ways[1])
-    assert torch.equal(moved, variant.decoder(code + ways[1]))
-    assert not torch.equal(moved, variant.reconstruct(variant.nets(), batch))
-
-
 def test_the_bound_is_bits_of_pixels_and_of_the_code() -> None:
     variant, batch, numbers = in_use()
     measured = variant.measure(variant.nets(), batch, numbers)

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from torch import Tensor
 
+from memegan.cli.translate import device_of
 from memegan.dataset import MANIFEST, Images
 from memegan.errors import ParamsError
 from memegan.inference.sample import nearest, samples, sheet
@@ -43,7 +43,7 @@ def sample(
     Example: memegan sample models/hypergan --count 64 --nearest
     """
     loaded = load_model(model)
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    name = device_of(device)
     made = list(samples(loaded, count, seed, name, truncation))
     found = _training_pictures(loaded.run) if beside else None
     if found is not None:
@@ -61,14 +61,23 @@ def sample(
         log.info("%d pictures in %s, all of them in grid.png", len(made), out.as_posix())
 
 
-def _training_pictures(run: Plan) -> Tensor:
-    """Read all that the model was trained on, (N, 3, S, S) in [-1, 1]."""
+def manifest(option: str) -> list[Row]:
+    """Read the project's manifest, which an option needs.
+
+    Raises:
+        ParamsError: there is none.
+    """
     if not MANIFEST.exists():
         raise ParamsError(
             "the training pictures are not here",
             where=MANIFEST.as_posix(),
-            fix="run it in the project, after dvc pull or dvc repro; or leave --nearest out",
+            fix=f"run it in the project, after dvc pull or dvc repro; or leave {option} out",
         )
-    sides = run.choice.rows(read_table(MANIFEST, Row), "train")
+    return read_table(MANIFEST, Row)
+
+
+def _training_pictures(run: Plan) -> Tensor:
+    """Read all that the model was trained on, (N, 3, S, S) in [-1, 1]."""
+    sides = run.choice.rows(manifest("--nearest"), "train")
     images = Images.load(sides, run.load_px or run.crop_px)
     return images.first(len(sides["a"]), run.crop_px).images["a"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import typer
 
@@ -63,7 +64,7 @@ def translate(
     out.mkdir(parents=True, exist_ok=True)
     done: list[Told] = []
     bad: list[str] = []
-    for file, name in _files(what):
+    for file, name in files_in(what):
         try:
             for told in _one(file, out / name, translators, steady):
                 done.append(told)
@@ -72,12 +73,52 @@ def translate(
             bad.append(f"{file.as_posix()}: {str(error).partition(chr(10))[0]}")
     if as_json:
         sys.stdout.write(json.dumps({"made": done, "unreadable": bad}, indent=2) + "\n")
+    refused(bad, len(done), out)
+
+
+def readable(what: Sequence[Path]) -> tuple[list[tuple[Path, np.ndarray]], list[str]]:
+    """Read pictures and folders of them.
+
+    Returns:
+        (its path below the output folder without a suffix, (H, W, 3) uint8) of each picture, and a
+        line for each file that cannot be read.
+
+    Raises:
+        ParamsError: a file is not there.
+        DataError: not one can be read.
+    """
+    found, bad = [], []
+    for file, name in files_in(what):
+        try:
+            found.append((name, rgb(file.read_bytes())))
+        except (BadMedia, OSError) as error:
+            bad.append(f"{file.as_posix()}: {str(error).partition(chr(10))[0]}")
+    if not found:
+        raise DataError(
+            "\n  - ".join(("there is no picture that can be read", *bad)),
+            where=", ".join(path.as_posix() for path in what),
+            fix="name some; png, jpeg, webp, gif, bmp, tiff, avif",
+        )
+    return found, bad
+
+
+def refused(bad: Sequence[str], made: int, out: Path) -> None:
+    """Tell which files could not be read, when all others are made.
+
+    Raises:
+        DataError: there are some.
+    """
     if bad:
         raise DataError(
-            "\n  - ".join((f"{len(bad)} files cannot be read, {len(done)} were made", *bad)),
+            "\n  - ".join((f"{len(bad)} files cannot be read, {made} were made", *bad)),
             where=out.as_posix(),
             fix="take them out, or mend them; what was made stays",
         )
+
+
+def device_of(name: str) -> str:
+    """Turn `auto` into the device that is there."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def _nets(
@@ -93,7 +134,7 @@ def _nets(
             where="--model",
             fix="name the folder of one, for example --model models/cyclegan, or --all",
         )
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    name = device_of(device)
     found = []
     for folder in dict.fromkeys(folders):
         loaded = load_model(folder)
@@ -109,7 +150,7 @@ def _nets(
     return found
 
 
-def _files(what: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+def files_in(what: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
     """Yield (file, where it goes below the output folder, without its suffix)."""
     for path in what:
         if path.is_dir():

@@ -11,12 +11,14 @@ import torch
 import typer
 from torch import Tensor
 
-from memegan.errors import DataError, ParamsError
+from memegan.cli.sample import manifest
+from memegan.cli.translate import device_of, readable, refused
+from memegan.errors import ParamsError
 from memegan.inference.animate import animate, check_kind
+from memegan.inference.pictures import attribute, encoded, squares
 from memegan.inference.sample import truncated
 from memegan.inference.translate import to_pixels
-from memegan.inference.walk import directions, drawn, encoded, frames, latent_of, path, swing
-from memegan.media import BadMedia, rgb
+from memegan.inference.walk import directions, drawn, frames, latent_of, path, swing
 from memegan.training.export import Model, load_model
 from memegan.variants.base import Latent
 
@@ -25,7 +27,9 @@ log = logging.getLogger(__name__)
 
 def walk(
     model: Annotated[Path, typer.Argument(help="folder of a model, for example models/hypergan")],
-    out: Annotated[Path, typer.Option(help="the film: .mp4, .gif or .webp")] = Path("walk.mp4"),
+    out: Annotated[Path, typer.Option(help="the film: .mp4, .gif, .webp; .png: a strip")] = Path(
+        "walk.mp4"
+    ),
     through: Annotated[
         str, typer.Option(help="pictures by their number in `memegan sample`, in order")
     ] = "0,1,2,3",
@@ -36,7 +40,15 @@ def walk(
     direction: Annotated[
         int, typer.Option(min=0, help="move along this one, 1: the strongest; 0: go through")
     ] = 0,
-    reach: Annotated[float, typer.Option(min=0, help="how far along it, in deviations")] = 3.0,
+    attribute_: Annotated[
+        str,
+        typer.Option(
+            "--attribute", help="COLUMN=VALUE of the manifest: move to and from such pictures"
+        ),
+    ] = "",
+    reach: Annotated[
+        float | None, typer.Option(min=0, help="how far: 3 deviations, or 1.5 times the attribute")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="frames from one to the next")] = 24,
     fps: Annotated[int, typer.Option(min=1, max=60, help="frames a second")] = 24,
     loop: Annotated[bool, typer.Option(help="the first frame follows the last")] = True,
@@ -51,14 +63,15 @@ def walk(
     """Make a film that goes from picture to picture, or along a direction of the generator.
 
     Between pictures it takes the great circle of their codes. Directions are found in the first
-    layer's weights, without data (SeFa); the pictures then move side by side. The same words give
-    the same film.
+    layer's weights, without data (SeFa); an attribute in the codes of the training pictures, by a
+    column of the manifest. The pictures then move side by side. A .png shows all frames at once.
+    The same words give the same film.
 
     Example: memegan walk models/hypergan --through 3,0,7 --out walk.gif
     """
     check_kind(out)
     loaded = load_model(model)
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    name = device_of(device)
     latent = latent_of(loaded, name)
     if label and label >= latent.classes:
         raise ParamsError(
@@ -66,14 +79,25 @@ def walk(
             where="--label",
             fix="name one of them, or leave it out",
         )
+    if direction and attribute_:
+        raise ParamsError(
+            "both are ways to move along", where="--direction, --attribute", fix="leave one out"
+        )
     if between:
-        codes = encoded(loaded, latent, [_read(file) for file in between], name)
+        pictures, bad = readable(between)
+        refused(bad, 0, out)
+        codes = encoded(loaded, latent, squares(loaded, [p for _, p in pictures]), name)
     else:
         codes = drawn(latent, seed, _numbers(through), name)
         codes = truncated(codes, truncation) if truncation else codes
-    if direction:
+    if attribute_:
+        way = attribute(loaded, latent, manifest("--attribute"), attribute_, name)
+        moves = swing(codes, way, 1.5 if reach is None else reach, steps, loop)
+        film = _rows(latent, moves, label)
+    elif direction:
         way = _way(latent, direction, loaded).to(codes)
-        film = _rows(latent, swing(codes, way, reach, steps, loop), label)
+        moves = swing(codes, way, 3.0 if reach is None else reach, steps, loop)
+        film = _rows(latent, moves, label)
     else:
         if len(codes) < 2:
             raise ParamsError(
@@ -127,12 +151,3 @@ def _numbers(text: str) -> list[int]:
         where="--through",
         fix="write them with commas, for example 3,0,7",
     )
-
-
-def _read(file: Path) -> np.ndarray:
-    try:
-        return rgb(file.read_bytes())
-    except (BadMedia, OSError) as error:
-        raise DataError(
-            f"the picture cannot be read: {error}", where=file.as_posix(), fix="name another"
-        ) from None

@@ -1,4 +1,4 @@
-"""Pictures to a short film: MP4, GIF or WebP, the same bytes for the same pictures."""
+"""Pictures to a short film, or a strip: the same bytes for the same pictures."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -12,6 +12,7 @@ from PIL import Image
 
 from memegan.errors import ParamsError
 from memegan.inference.film import PICTURE
+from memegan.inference.translate import write_png
 
 _PALETTE_FRAMES = 16  # of which a GIF's colours are taken
 _QUALITY = 90
@@ -22,7 +23,7 @@ def check_kind(path: Path) -> None:
     """Refuse a name that no writer is for.
 
     Raises:
-        ParamsError: another suffix than .mp4, .gif or .webp.
+        ParamsError: another suffix than .mp4, .gif, .webp or .png.
     """
     if path.suffix.lower() not in _WRITERS:
         raise ParamsError(
@@ -36,7 +37,7 @@ def animate(path: Path, film: Film, fps: int, about: str) -> None:
     """Write a film; GIF and WebP begin again when they end. Beside first, then renamed.
 
     Args:
-        path: .mp4, .gif or .webp.
+        path: .mp4, .gif, .webp; .png for all frames at once.
         film: (H, W, 3) uint8 each, all of one size.
         about: what the file says of itself.
 
@@ -100,7 +101,13 @@ def _webp(path: Path, film: Film, fps: int, about: str) -> None:
     pictures[0].save(path, "WEBP", save_all=True, quality=_QUALITY, method=4, **more)
 
 
+def _png(path: Path, film: Film, fps: int, about: str) -> None:
+    """Lay the frames side by side, and those that are wide themselves below each other."""
+    height, width = film[0].shape[:2]
+    write_png(path, np.concatenate(film, 1 if width <= height else 0), about)
+
+
 _WRITERS: dict[str, Callable[[Path, Film, int, str], None]] = {
-    **{".mp4": _mp4, ".gif": _gif, ".webp": _webp}
+    **{".mp4": _mp4, ".gif": _gif, ".webp": _webp, ".png": _png}
 }
 KINDS = tuple(_WRITERS)

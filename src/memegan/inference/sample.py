@@ -1,7 +1,7 @@
 """Pictures from the noise of an exported generator, and the training pictures next to them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -95,13 +95,31 @@ def sheet(made: Sequence[Tensor], beside: Tensor | None = None) -> Tensor:
         made: each (3, S, S) in [-1, 1].
         beside: as many, (N, 3, S, S), or None.
     """
+    if beside is not None:
+        return named_rows({"made": made, "near": list(beside)})
     columns = min(_COLUMNS, len(made))
-    rows: dict[str, Tensor] = {}
-    for at in range(0, len(made), columns):
-        rows[f"made {at}"] = _filled(torch.stack(list(made[at : at + columns])), columns)
-        if beside is not None:
-            rows[f"near {at}"] = _filled(beside[at : at + columns], columns)
-    return picture(rows) if beside is None else labelled(rows)
+    return picture({str(at): row for at, row in _wrapped(made, columns)})
+
+
+def named_rows(rows: Mapping[str, Sequence[Tensor]]) -> Tensor:
+    """Lay rows of as many pictures (3, H, W) out, eight a line, each line of each row named.
+
+    Returns:
+        (3, H', W') uint8.
+    """
+    columns = min(_COLUMNS, *map(len, rows.values()))
+    lines = {
+        (at, number): (f"{name} {at}", row)
+        for number, (name, pictures) in enumerate(rows.items())
+        for at, row in _wrapped(pictures, columns)
+    }
+    return labelled(dict(lines[place] for place in sorted(lines)))
+
+
+def _wrapped(pictures: Sequence[Tensor], columns: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield (number of its first picture, the pictures) of each line."""
+    for at in range(0, len(pictures), columns):
+        yield at, _filled(torch.stack(list(pictures[at : at + columns])), columns)
 
 
 def _filled(row: Tensor, columns: int) -> Tensor:

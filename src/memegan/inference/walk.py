@@ -5,14 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
 from memegan.errors import ParamsError
 from memegan.inference.sample import AT_ONCE, codes_of
-from memegan.inference.translate import to_tensor
 from memegan.training.export import Model
 from memegan.variants.base import Latent
 
@@ -51,23 +48,6 @@ def drawn(latent: Latent, seed: int, numbers: Sequence[int], device: str) -> Ten
     groups = {n // AT_ONCE * AT_ONCE for n in numbers}
     codes = {start: codes_of(latent, seed, start, device) for start in groups}
     return torch.stack([codes[n // AT_ONCE * AT_ONCE][n % AT_ONCE] for n in numbers])
-
-
-def encoded(model: Model, latent: Latent, pictures: Sequence[np.ndarray], device: str) -> Tensor:
-    """Return the codes of pictures (H, W, 3) uint8, cut square in the middle, (N, Z).
-
-    Raises:
-        ParamsError: the model cannot read pictures.
-    """
-    if latent.encode is None:
-        raise ParamsError(
-            f"the model '{model.name}' ({model.run.variant}) makes pictures and reads none",
-            where="--between",
-            fix="name a model of a vaegan run, or pictures of noise by --through",
-        )
-    sides = [to_tensor(_square(picture, model.run.crop_px)) for picture in pictures]
-    with torch.no_grad():
-        return latent.encode(torch.stack(sides).to(device))
 
 
 def slerp(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
@@ -138,12 +118,3 @@ def frames(latent: Latent, codes: Tensor, label: int) -> Iterator[Tensor]:
         full = torch.cat([some, some[-1:].expand(AT_ONCE - len(some), -1)])  # the same bits
         labels = torch.full((AT_ONCE,), label, device=codes.device) if latent.classes else None
         yield from latent.decode(full, labels)[: len(some)].clamp(-1, 1).cpu()
-
-
-def _square(pixels: np.ndarray, side: int) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    cut = np.ascontiguousarray(pixels[top : top + short, left : left + short])
-    how = cv2.INTER_AREA if short > side else cv2.INTER_CUBIC
-    return cv2.resize(cut, (side, side), interpolation=how)

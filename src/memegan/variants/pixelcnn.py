@@ -105,11 +105,10 @@ class PixelCNNPlus(Variant):
 
     @torch.no_grad()
     def complete(
-        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
-    ) -> dict[str, Tensor]:
-        """Keep the upper half of each image and draw the lower half anew: `a`, `completed`."""
-        rows = batch.images["a"].shape[2] // 2
-        return {"a": batch.images["a"], "completed": self._drawn(nets, batch, numbers, rows)}
+        self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers, given_rows: int
+    ) -> Tensor:
+        """Keep the first rows of each image and draw the rest, of its class or of any."""
+        return self._drawn(nets, batch, numbers, given_rows)
 
     @torch.no_grad()
     def measure(

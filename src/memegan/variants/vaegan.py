@@ -190,37 +190,5 @@ class VAEGAN(Variant):
         made: Tensor = nets["decoder"](nets["encoder"](batch.images["a"]).mean)
         return made
 
-    @torch.no_grad()
-    def interpolate(self, nets: Mapping[str, nn.Module], batch: Batch, steps: int) -> Tensor:
-        """Return pictures on the way between the batch's first two images, (steps, 3, H, W).
-
-        Codes are means, so that they are joined by a straight line.
-        """
-        first, second = nets["encoder"](batch.images["a"][:2]).mean
-        share = torch.linspace(0, 1, steps, device=first.device)[:, None]
-        made: Tensor = nets["decoder"](torch.lerp(first, second, share))
-        return made
-
-    @torch.no_grad()
-    def attributes(self, nets: Mapping[str, nn.Module], batch: Batch, classes: int) -> Tensor:
-        """Return for each class the way to it in codes, (classes, Z); 0 where it has no image.
-
-        The mean code of its images less the mean of all others (section 4.2).
-        """
-        code, labels = nets["encoder"](batch.images["a"]).mean, batch.labels["a"]
-        ways = []
-        for label in range(classes):
-            inside = labels == label
-            has_both = bool(inside.any()) and not bool(inside.all())
-            way = code[inside].mean(0) - code[~inside].mean(0) if has_both else 0 * code[0]
-            ways.append(way)
-        return torch.stack(ways)
-
-    @torch.no_grad()
-    def moved(self, nets: Mapping[str, nn.Module], batch: Batch, way: Tensor) -> Tensor:
-        """Return images with `way` (Z,) added to their codes, (N, 3, H, W)."""
-        made: Tensor = nets["decoder"](nets["encoder"](batch.images["a"]).mean + way)
-        return made
-
 
 VARIANT = VariantSpec(task="generate", run=VAEGANRun, build=VAEGAN)
