@@ -128,6 +128,16 @@ def test_a_failure_that_comes_back_ends_the_training(tmp_path: Path) -> None:
     assert e.value.where == "32 images seen"
 
 
+def test_one_that_recovers_goes_on_after_its_last_rollback(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    changes = {"on_collapse": "recover", "schedule": {"kind": "constant"}}
+    whole, tracker = trained(set(range(8, 20)), path, None, **changes)
+    assert restore(path, whole) == TrainState(40, rollbacks=3, healthy_at=16)
+    rung = [seen for seen, v in tracker.noted_measures if "alarm/flat" in v]
+    assert rung == [20, 24, 28, 32, 36, 40]
+    assert {rate for seen, rate in factors(tracker).items() if seen > 28} == {0.125}
+
+
 def test_without_a_healthy_grid_before_it_warns_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "state"
     whole, _ = trained({0}, path)

@@ -18,7 +18,7 @@ from memegan.packs import member_name, write_series
 from memegan.records import Row
 from memegan.tables import write_table
 from memegan.training.export import load_model
-from memegan.training.run import load_data, train_run, training_key
+from memegan.training.run import chosen_run, load_data, train_run, training_key
 from memegan.variants.base import load_run
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def test_run_again_after_its_end_it_trains_nothing_and_writes_the_same(project: 
 
 
 def test_fresh_forgets_a_state_that_is_broken(project: Path) -> None:
-    _, run = load_run("hypergan")
+    _, run = chosen_run("hypergan")
     state = project / "runs" / training_key("hypergan", run) / "state.safetensors"
     state.parent.mkdir(parents=True)
     state.write_bytes(b"broken")

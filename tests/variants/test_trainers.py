@@ -179,14 +179,27 @@ def test_extragradient_trains_both_sides_and_not_as_the_others_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "chosen"),
-    [(90, "diffaugment"), (9_999, "diffaugment"), (10_000, "ada"), (100_000, "none")],
+    ("count", "augment", "on_collapse"),
+    [
+        (90, "diffaugment", "recover"),
+        (9_999, "diffaugment", "recover"),
+        (10_000, "ada", "warn"),
+        (100_000, "none", "warn"),
+    ],
 )
-def test_the_number_of_images_chooses_what_the_run_leaves_open(count: int, chosen: str) -> None:
-    _, run = made("hypergan", {"augment": "auto"})
-    assert run.for_images(count).model_dump() == {**run.model_dump(), "augment": chosen}
-    for said in ("none", "ada", "diffaugment"):
-        _, run = made("hypergan", {"augment": said})
-        assert run.for_images(count) == run
+def test_the_number_of_images_chooses_what_the_run_leaves_open(
+    count: int, augment: str, on_collapse: str
+) -> None:
+    open_ = {"augment": "auto", "on_collapse": "auto"}
+    _, run = made("hypergan", open_)
+    chosen = {"augment": augment, "on_collapse": on_collapse}
+    assert run.for_images(count).model_dump() == {**run.model_dump(), **chosen}
+    for name, words in (
+        ("augment", ("none", "ada", "diffaugment")),
+        ("on_collapse", ("warn", "stop", "rollback", "recover")),
+    ):
+        for said in words:
+            _, run = made("hypergan", {**open_, name: said})
+            assert run.for_images(count).model_dump()[name] == said
     _, run = made("resnet")
     assert run.for_images(count) == run

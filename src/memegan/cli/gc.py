@@ -4,13 +4,14 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from memegan.dataset import MANIFEST
-from memegan.errors import TrainingError
+from memegan.errors import DataError, TrainingError
 from memegan.params import PARAMS_FILE, raw_section
 from memegan.records import FetchRow
 from memegan.stage import dvc_root
@@ -18,8 +19,7 @@ from memegan.tables import iter_table
 from memegan.tracking.experiments import all_revisions, keys_in
 from memegan.tracking.rubbish import lost_artifacts, lost_files, old_runs
 from memegan.training.lock import locked
-from memegan.training.run import training_key
-from memegan.variants.base import load_run
+from memegan.training.run import chosen_run, training_key
 
 FETCHES = Path("data/raw/fetches.csv")
 
@@ -66,7 +66,8 @@ def wanted_keys(root: Path) -> set[str]:
         keys.add(str(json.loads(path.read_text(encoding="utf-8")).get("memegan_key")))
     if MANIFEST.exists():
         for name in raw_section("train", path=PARAMS_FILE):
-            keys.add(training_key(name, load_run(name)[1]))
+            with suppress(DataError):  # without its images it has never begun
+                keys.add(training_key(name, chosen_run(name)[1]))
     return keys
 
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from memegan.training.health import Health
+
+_ONCE = 0.25  # of the diversity of training pictures: with less, samples have not parted yet
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -40,6 +44,53 @@ def look(images: Mapping[str, Tensor], losses: Mapping[str, float]) -> list[Alar
         for name, value in losses.items()
         if name.startswith("discriminator") and 0 <= value < 0.003  # a critic is far below 0
     ]
+    return found
+
+
+def compare(name: str, health: Health, best: Health, is_of_noise: bool) -> list[Alarm]:
+    """Return the alarms that samples give beside the training pictures.
+
+    Args:
+        best: the most that healthy grids before this one had of each.
+        is_of_noise: pictures that follow from others differ as those do.
+    """
+    found = []
+    if health.copies >= 0.5:
+        found.append(
+            Alarm(
+                "memorised",
+                f"{health.copies:.0%} of {name} are training pictures",
+                "use more images or diffaugment, stop earlier, or narrow the discriminator",
+            )
+        )
+    if not is_of_noise or best.diversity < _ONCE:  # young samples are all alike
+        return found
+    if health.diversity < best.diversity / 2:
+        found.append(
+            Alarm(
+                "less_diverse",
+                f"{name} differ by {health.diversity:.2f} of what training pictures do, "
+                f"after {best.diversity:.2f}",
+                "use diffaugment or an R1 penalty, more data, or a smaller generator rate",
+            )
+        )
+    if health.coverage < best.coverage / 3:
+        found.append(
+            Alarm(
+                "less_covered",
+                f"{name} reach {health.coverage:.2f} of the pictures that they could, "
+                f"after {best.coverage:.2f}",
+                "use diffaugment or an R1 penalty, a larger batch, or a smaller generator rate",
+            )
+        )
+    if health.twins > 0.5:
+        found.append(
+            Alarm(
+                "twins",
+                f"{health.twins:.0%} of {name} have another one on top of them",
+                "use diffaugment or an R1 penalty, minibatch_stddev, or a smaller generator rate",
+            )
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from memegan.errors import TrainingError
 from memegan.training import checkpoint
 from memegan.training.alarms import Alarm
 from memegan.training.checkpoint import TrainState, Whole
-from memegan.variants.base import Plan
+from memegan.variants.base import GOES_BACK, Plan
 
 MOST_ROLLBACKS = 3
 log = logging.getLogger(__name__)
@@ -34,9 +34,11 @@ def answer(
         TrainingError: an alarm, and the run is to stop; or it went back too often.
         CheckpointError: a healthy state cannot be written or read.
     """
-    if plan.on_collapse == "rollback" and not alarms:
+    if plan.on_collapse in GOES_BACK and not alarms:
         return _kept(state, whole, path)
-    if plan.on_collapse == "warn" or not alarms:
+    if plan.on_collapse in ("auto", "warn") or not alarms:
+        return state
+    if plan.on_collapse == "recover" and state.rollbacks == MOST_ROLLBACKS:
         return state
     if plan.on_collapse == "stop" or state.rollbacks == MOST_ROLLBACKS:
         again = f", after {state.rollbacks} rollbacks" if state.rollbacks else ""

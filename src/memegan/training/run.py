@@ -1,9 +1,11 @@
 """One run of params.yaml from manifest to model: what the stage and `memegan train` both call."""
 
 import csv
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +20,9 @@ from memegan.training.export import export
 from memegan.training.lock import locked
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Plan, load_run
+from memegan.variants.base import Plan, VariantSpec, load_run
+
+log = logging.getLogger(__name__)
 
 
 def train_run(
@@ -35,11 +39,10 @@ def train_run(
     Raises:
         Stopped: asked to, before the end.
     """
-    spec, run = load_run(name)
+    spec, run = chosen_run(name)
     torch.set_num_threads(run.threads)
     where = _device(device)
     data, manifest = load_data(run), sha256_of(MANIFEST)
-    run = run.for_images(min(map(len, data.train.pixels.values())))
     key = training_key(name, run)
     folder = dvc_root() / "runs" / key
     state = folder / "state.safetensors"
@@ -61,6 +64,24 @@ def train_run(
     last = _curve(Path("plots/train") / f"{name}.csv", events)
     write_json(Path("metrics/train") / f"{name}.json", {**last, "memegan_key": key})
     return whole
+
+
+def chosen_run(name: str) -> tuple[VariantSpec[Any], Any]:
+    """Read `train.<name>`, with what the number of its training images decides; tell that.
+
+    Raises:
+        ParamsError: no such run, or mistakes in what it says.
+        DataError: the manifest has no images for it.
+    """
+    spec, run = load_run(name)
+    sides = run.choice.rows(read_table(MANIFEST, Row), "train")
+    count = min(map(len, sides.values()))
+    chosen = run.for_images(count)
+    before, after = run.model_dump(), chosen.model_dump()
+    told = [f"{field} is {value}" for field, value in after.items() if before[field] != value]
+    if told:
+        log.info("%s: %d training images, so that %s", name, count, ", ".join(told))
+    return spec, chosen
 
 
 def training_key(name: str, run: Plan) -> str:

@@ -213,18 +213,22 @@ class HyperGANRun(Plan):
         return self
 
     def for_images(self, count: int) -> Self:
-        """Choose `augment` where the run says auto.
+        """Choose `augment` and `on_collapse` where the run says auto.
 
         Few images are learnt by heart at once, and ADA takes `ada_images` to notice: they get
-        diffaugment from the first step (Zhao et al. 2020, sections 4.2 to 4.4: 100 to 10,000).
-        Above 100,000 neither helps (Karras et al. 2020, figure 7: FFHQ's 140,000).
+        diffaugment from the first step (Zhao et al. 2020, sections 4.2 to 4.4: 100 to 10,000), and
+        a training that collapses goes back. Above 100,000 neither augmentation helps (Karras et
+        al. 2020, figure 7: FFHQ's 140,000).
         """
-        if self.augment != "auto":
-            return self
-        few, many = _FEW_IMAGES, _MANY_IMAGES
-        chosen = "diffaugment" if count < few else "ada" if count < many else "none"
-        log.info("%d training images: augment is %s; say another to overrule it", count, chosen)
-        return self.model_copy(update={"augment": chosen})
+        few, many = count < _FEW_IMAGES, count >= _MANY_IMAGES
+        chosen = {
+            "augment": "diffaugment" if few else "none" if many else "ada",
+            "on_collapse": "recover" if few else "warn",
+        }
+        said = {"augment": self.augment, "on_collapse": self.on_collapse}
+        return self.model_copy(
+            update={name: value for name, value in chosen.items() if said[name] == "auto"}
+        )
 
     def plans(self) -> dict[str, Blueprint]:
         """Read the texts of all networks and hold their shapes to the run's.
