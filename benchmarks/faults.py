@@ -23,8 +23,8 @@ import torch
 from benchmarks._project import make_data, project
 from benchmarks._scrape_faults import URLS, scrape_trial
 from memegan.cli.bench import Sample, Trials
+from memegan.optimizing import adam
 from memegan.training.run import train_run
-from memegan.variants.base import adam
 
 EVERY = {f"train.{run}.checkpoint_every_images": 8 for run in ("cyclegan", "hypergan")}
 OURS = ("models", "samples", "plots/train", "metrics/train")

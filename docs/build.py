@@ -25,7 +25,8 @@ from memegan.cli import check
 from memegan.fetching.reasons import REASONS
 from memegan.images.decided import DECISIONS, DecisionRow
 from memegan.networks.fitting import Frame, blueprint
-from memegan.networks.layers import KINDS, Ended, Layer, Weighted
+from memegan.networks.layer import Ended, Layer, Weighted
+from memegan.networks.layers import KINDS
 from memegan.networks.presets import PRESETS, variables
 from memegan.networks.stacks import BLOCKS, StackBlock
 from memegan.records import TABLES

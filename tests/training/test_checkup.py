@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from memegan.dataset import Batch, Images
 from memegan.errors import Stopped, TrainingError
 from memegan.losses import l1
+from memegan.optimizing import adam, descend
 from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.alarms import compare
@@ -24,7 +25,7 @@ from memegan.training.checkup import SAMPLES
 from memegan.training.health import Health, Likes
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Latent, Plan, Variant, adam, descend
+from memegan.variants.base import Latent, Plan, Variant
 
 BEST = Health(0.9, 0.9, 0.0, 0.0)
 

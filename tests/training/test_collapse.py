@@ -14,12 +14,13 @@ from torch.optim import Optimizer
 from memegan.dataset import Batch
 from memegan.errors import CheckpointError, Stopped, TrainingError
 from memegan.losses import l1
+from memegan.optimizing import adam, descend
 from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.checkpoint import TrainState, Whole, restore
 from memegan.training.loop import train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Plan, Variant, adam, descend
+from memegan.variants.base import Plan, Variant
 
 
 class Gray(Variant):

@@ -13,9 +13,10 @@ from torch.optim import Optimizer
 from memegan.cli.plan import plan
 from memegan.dataset import Batch
 from memegan.errors import ParamsError
+from memegan.optimizing import adam, descend
 from memegan.rng import Numbers
 from memegan.training.memory import Need, Peak, measured, step_bytes
-from memegan.variants.base import Plan, Variant, VariantSpec, adam, descend, find_variant
+from memegan.variants.base import Plan, Variant, VariantSpec, find_variant
 
 COUNT = 1000 * 256
 SIGMOIDS = 8

@@ -14,12 +14,13 @@ from torch.optim import Optimizer
 from memegan.dataset import Batch
 from memegan.errors import Stopped, TrainingError
 from memegan.losses import l1
+from memegan.optimizing import GradientError, adam, descend, freeze
 from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.checkpoint import Whole
 from memegan.training.loop import train
 from memegan.training.stopping import Stop
-from memegan.variants.base import GradientError, Plan, Variant, adam, descend, freeze
+from memegan.variants.base import Plan, Variant
 
 
 class Colour(Variant):

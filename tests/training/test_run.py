@@ -104,6 +104,18 @@ def test_stopped_at_each_step_and_run_again_it_leaves_the_same_files(
     assert files_under(*outs) == straight
 
 
+def test_networks_are_told_when_they_are_trained_and_not_when_they_are_used(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for name, told in (("hypergan", "discriminator\nlayer "), ("resnet", "generator_ab: ")):
+        train_run(name, "cpu")
+        assert caplog.text.count(told) == 1
+        caplog.clear()
+        load_model(Path("models") / name)
+        assert caplog.text == ""
+
+
 def test_run_again_after_its_end_it_trains_nothing_and_writes_the_same(project: Path) -> None:
     train_run("hypergan", "cpu")
     outs = ("models", "samples", "plots", "metrics")

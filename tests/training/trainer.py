@@ -13,6 +13,7 @@ import torch
 
 from memegan.dataset import Images
 from memegan.errors import Stopped
+from memegan.optimizing import adam
 from memegan.stage import run_stage
 from memegan.tracking.mirror import mirrored
 from memegan.tracking.spool import MemoryTracker, Tracker
@@ -20,7 +21,7 @@ from memegan.training.checkpoint import Whole
 from memegan.training.lock import locked
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Plan, Variant, adam, find_variant
+from memegan.variants.base import Plan, Variant, find_variant
 
 Params = dict[str, object]
 

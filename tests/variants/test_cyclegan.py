@@ -23,9 +23,10 @@ from memegan.dataset import Batch
 from memegan.errors import ParamsError
 from memegan.networks.blocks import count_parameters
 from memegan.networks.vgg16 import VGG16Encoder
+from memegan.optimizing import GradientError, descend
 from memegan.rng import Numbers
 from memegan.training.export import export, load_model
-from memegan.variants.base import GradientError, Variant, descend
+from memegan.variants.base import Variant
 from memegan.variants.cyclegan import CycleGAN, CycleGANRun, GeneratorParams, Parts, from_pool
 
 SMALL = {"resnet": {"width": 4, "blocks": 1}, "unet": {"width": 2}, "vgg16": {"width": 8}}

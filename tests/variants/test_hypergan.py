@@ -15,11 +15,12 @@ from torch import Tensor
 from memegan.adversarial import NAMES
 from memegan.dataset import Batch
 from memegan.errors import DataError, Stopped
+from memegan.gan_params import TrainerParams
 from memegan.losses import ADVERSARIAL
 from memegan.networks.presets import PRESETS
 from memegan.regularisers import diff_augment
 from memegan.rng import Numbers
-from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun, TrainerParams
+from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun
 
 PLAIN: dict[str, object] = {
     "loss": {"name": "standard"},

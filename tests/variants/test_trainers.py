@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from memegan.dataset import Batch
+from memegan.gan_params import TrainerParams
+from memegan.optimizing import GradientError, descend, descend_together, extragradient
 from memegan.rng import Numbers
-from memegan.variants.base import GradientError, descend, descend_together, extragradient
-from memegan.variants.hypergan import HyperGAN, TrainerParams
+from memegan.variants.hypergan import HyperGAN
 
 RATE = 0.3
 

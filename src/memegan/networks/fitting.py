@@ -11,7 +11,8 @@ from torch import nn
 
 from memegan.networks.blocks import count_parameters
 from memegan.networks.dsl import DslError, Line, Number, Place, close_to, parse
-from memegan.networks.layers import KINDS, Layer, Shape, ShapeError, Site, ended
+from memegan.networks.layer import Layer, Shape, ShapeError, Site, ended
+from memegan.networks.layers import KINDS
 from memegan.networks.stacks import BLOCKS
 
 L = TypeVar("L", bound=Layer)

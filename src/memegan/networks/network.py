@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from memegan.networks.blocks import init_normal
 from memegan.networks.fitting import Blueprint
-from memegan.networks.layers import Ended, Weighted
+from memegan.networks.layer import Ended, Weighted
 
 Init = Literal["normal", "he", "xavier", "orthogonal", "torch"]
 

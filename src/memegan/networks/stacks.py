@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from memegan.networks.dsl import Line, Number, Place, Value
-from memegan.networks.layers import Activation, Layer, Norm, Shape
+from memegan.networks.layer import Activation, Layer, Norm, Shape
 from memegan.networks.modules import Crop, Shortcut
 
 SMALLEST = 4  # px; a stack begins, or ends, at 4 to 7

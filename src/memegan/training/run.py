@@ -47,6 +47,7 @@ def train_run(
     folder = dvc_root() / "runs" / key
     state = folder / "state.safetensors"
     variant = spec.make(run).to(where)
+    log.info("%s", variant.summary())
     model = Path("models") / name
     about = {"images_seen": run.total_images, "manifest_sha256": manifest, "memegan_key": key}
     tags = {"key": key, "stage": "train", "run": name, "variant": run.variant, "data": manifest}

@@ -13,9 +13,10 @@ from memegan.losses import lsgan_fake, lsgan_real, patch_nce
 from memegan.networks.blocks import Norm, Padding
 from memegan.networks.patches import PatchHeads, TappedResNet
 from memegan.networks.translation import Judge, ResNetShape, Upsample, translation_discriminator
+from memegan.optimizing import adam, descend, freeze
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Plan, TwoDomains, Variant, VariantSpec, adam, descend, freeze
+from memegan.variants.base import Plan, TwoDomains, Variant, VariantSpec
 
 
 class NetworkParams(Section):

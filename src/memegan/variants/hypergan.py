@@ -1,180 +1,29 @@
 """Configurable unconditional GANs: networks as text; losses, hooks and optimizers by name."""
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from memegan import adversarial
 from memegan.adversarial import Judged
 from memegan.dataset import Batch
 from memegan.errors import DataError
+from memegan.gan_params import SEEN, LossParams, NetworkParams, TrainerParams
 from memegan.losses import gradient_penalty, l1, mixed, r1_penalty
-from memegan.networks.dsl import DslError
-from memegan.networks.fitting import Blueprint, Frame, blueprint
-from memegan.networks.network import Init, Network
-from memegan.networks.presets import PRESETS, variables
-from memegan.params import Section
+from memegan.networks.fitting import Blueprint
+from memegan.networks.network import Network
+from memegan.networks.presets import PRESETS
+from memegan.optimizing import descend, descend_parts, descend_together, extragradient, freeze
 from memegan.regularisers import adapted, adaptive_augment, consistency, diff_augment, roth
 from memegan.rng import Numbers
-from memegan.variants.base import (
-    Latent,
-    Plan,
-    Variant,
-    VariantSpec,
-    adam,
-    descend,
-    descend_parts,
-    descend_together,
-    extragradient,
-    freeze,
-)
+from memegan.variants.base import Latent, Plan, Variant, VariantSpec
 
-log = logging.getLogger(__name__)
 _FEW_IMAGES, _MANY_IMAGES = 10_000, 100_000
-SEEN = "seen"  # the layer of a discriminator that a decoder reads
-
-
-class NetworkParams(Section):
-    """Which networks, at any size; each layer of the language is in docs/layers.md."""
-
-    preset: Literal["dcgan", "adain", "sngan", "wgan-gp", "r3gan", "fastgan"] = Field(
-        default="dcgan", description="recipe of both networks; it fills what the run leaves unsaid"
-    )
-    z_size: int = Field(default=100, ge=1, description="numbers of the noise")
-    z: Literal["normal", "uniform"] = Field(
-        default="normal", description="the noise: N(0, 1), or even in [-1, 1)"
-    )
-    generator_width: int = Field(default=64, ge=4, description="`$width` of its text")
-    discriminator_width: int = Field(default=64, ge=4, description="`$width` of its text")
-    blocks: int = Field(default=1, ge=1, le=16, description="`$blocks`: residual blocks a size")
-    generator: str = Field(default="", description="its text; empty: the preset's")
-    discriminator: str = Field(default="", description="its text; empty: the preset's")
-    decoder: str = Field(default="", description="text of what redraws images from layer `seen`")
-    init: Init = Field(default="normal", description="initial weights; torch: its own")
-    spectral_norm: bool = Field(default=False, description="on every weight of the discriminator")
-
-
-class LossParams(Section):
-    """What is paid for, and what steadies it."""
-
-    name: adversarial.Name = Field(
-        default="standard", description="standard: non-saturating cross-entropy"
-    )
-    relativistic: Literal["none", "paired", "average"] = Field(
-        default="none", description="judge images against the other side; paired: R3GAN's"
-    )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of `standard`, one side")
-    alpha: float = Field(default=2.0, description="of `alpha`, neither 0 nor 1")
-    js_weight: float = Field(default=0.5, gt=0, lt=1, description="of `js_weighted`: pi")
-    qp_strength: float = Field(default=10.0, gt=0, description="of `qp`: lambda")
-    outcomes: int = Field(default=10, ge=2, description="of `realness`")
-    r1_gamma: float = Field(default=0.0, ge=0, description="weight of the R1 penalty; 0: none")
-    r2_gamma: float = Field(default=0.0, ge=0, description="the same on fakes (R2)")
-    r1_every: int = Field(default=16, ge=1, description="steps between R1 and R2 penalties (lazy)")
-    gradient_penalty: float = Field(default=0.0, ge=0, description="weight, on points between")
-    gradient_penalty_every: int = Field(default=1, ge=1, description="steps between them (lazy)")
-    roth_gamma: float = Field(default=0.0, ge=0, description="weight of Roth et al. 2017")
-    consistency: float = Field(default=0.0, ge=0, description="weight; of changed real images")
-    reconstruction: float = Field(default=0.0, ge=0, description="weight; needs a decoder")
-
-    @model_validator(mode="after")
-    def _known(self) -> "LossParams":
-        if self.relativistic != "none" and self.name not in adversarial.BASES:
-            known = ", ".join(adversarial.BASES)
-            raise ValueError(f"relativistic goes with {known}; not with {self.name}")
-        if self.alpha in (0, 1):
-            raise ValueError("alpha is neither 0 nor 1: those are reverse_kl and kl")
-        return self
-
-    def adversarial(self) -> adversarial.Adversarial:
-        """Return what both sides pay."""
-        more = (self.label_smoothing, self.alpha, self.js_weight, self.qp_strength, self.outcomes)
-        return adversarial.by_name(self.name, self.relativistic, adversarial.Numbers(*more))
-
-
-class TrainerParams(Section):
-    """How the two sides take turns, and how they move."""
-
-    kind: Literal["alternating", "simultaneous", "balanced", "extragradient", "accumulated"] = (
-        Field(
-            default="alternating",
-            description="balanced: the discriminator rests while it tells most pairs apart; "
-            "extragradient: both look a step ahead; accumulated: alternating, the batch in `parts`",
-        )
-    )
-    parts: int = Field(
-        default=4, ge=1, le=64, description="of a batch, one after another: less memory"
-    )
-    balance: float = Field(default=0.9, gt=0, le=1, description="share of pairs it may tell apart")
-    discriminator_steps: int = Field(
-        default=1, ge=1, le=10, description="for each of the generator"
-    )
-    optimizer: Literal[
-        "Adam",
-        "AdamW",
-        "Adamax",
-        "NAdam",
-        "RAdam",
-        "RMSprop",
-        "Adagrad",
-        "Adadelta",
-        "Adafactor",
-        "ASGD",
-        "Rprop",
-        "SGD",
-    ] = Field(default="Adam", description="of torch.optim, for both sides")
-    options: dict[str, float] = Field(
-        default_factory=dict, description="more of the optimizer; `momentum` of SGD may be negative"
-    )
-    learning_rate: float = Field(default=2e-4, gt=0, description="of both sides")
-    discriminator_learning_rate: float | None = Field(
-        default=None, gt=0, description="null: `learning_rate`"
-    )
-    beta1: float = Field(
-        default=0.5, gt=-1, lt=1, description="first moment, of Adam and its kin; may be negative"
-    )
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="second moment")
-
-    @model_validator(mode="after")
-    def _makes(self) -> "TrainerParams":
-        try:
-            self.make([nn.Linear(2, 2, device="meta")], self.learning_rate)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.optimizer} refuses its options: {error}") from None
-        return self
-
-    def make(self, nets: list[nn.Module], learning_rate: float) -> Optimizer:
-        """Make one optimizer over several networks.
-
-        Negative momentum (Gidel et al. 2019, section 4) damps the circles of two players. Torch
-        refuses to make such an optimizer and computes it all the same; so it is set afterwards.
-        """
-        betas = (self.beta1, self.beta2)
-        if self.optimizer == "Adam" and not self.options and self.beta1 >= 0:
-            return adam(nets, learning_rate, betas)
-        kind: Any = vars(optim)[self.optimizer]  # each has arguments of its own
-        weights = [p for net in nets for p in net.parameters() if p.requires_grad]
-        more: dict[str, Any] = {"betas": betas} if self.optimizer in _WITH_BETAS else {}
-        more |= self.options
-        negative: dict[str, Any] = {}
-        if self.optimizer in _WITH_BETAS and self.beta1 < 0:
-            negative, more["betas"] = {"betas": betas}, (0.0, self.beta2)
-        if self.optimizer == "SGD" and -1 < self.options.get("momentum", 0) < 0:
-            negative, more["momentum"] = {"momentum": self.options["momentum"]}, 0.0
-        made: Optimizer = kind(weights, lr=learning_rate, **more)
-        for group in made.param_groups:
-            group.update(negative)
-        return made
-
-
-_WITH_BETAS = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam")
 
 
 class HyperGANRun(Plan):
@@ -236,30 +85,8 @@ class HyperGANRun(Plan):
         Raises:
             ValueError: says in which text, where, and what is wrong.
         """
-        n, size, logits = self.network, self.crop_px, self.loss.adversarial().logits
-        preset, images = PRESETS[n.preset], (3, self.crop_px, self.crop_px)
-        wide, narrow = (
-            variables(size, width, n.z_size, n.blocks)
-            for width in (n.generator_width, n.discriminator_width)
-        )
-        read = {
-            "generator": (n.generator or preset.generator, (n.z_size,), wide, images),
-            "discriminator": (n.discriminator or preset.discriminator, images, narrow, (logits,)),
-        }
-        found = {
-            name: _read(name, text, Frame(shape, names, self.classes, logits), gives)
-            for name, (text, shape, names, gives) in read.items()
-        }
-        if self.loss.reconstruction:
-            text = n.decoder or preset.decoder
-            seen = _seen(found["discriminator"]) if text else None
-            if seen is None:
-                raise ValueError("loss.reconstruction needs network.decoder, a text")
-            side = seen[-1] if len(seen) == 3 else 1
-            while 2 * side <= size:
-                side *= 2
-            found["decoder"] = _read("decoder", text, Frame(seen, {**narrow, "size": side}), None)
-        return found
+        logits, redrawn = self.loss.adversarial().logits, self.loss.reconstruction > 0
+        return self.network.blueprints(self.crop_px, self.classes, logits, redrawn)
 
 
 class HyperGAN(Variant):
@@ -276,11 +103,13 @@ class HyperGAN(Variant):
         self.decoder = Network(plans["decoder"], n.init) if "decoder" in plans else None
         if run.augment == "ada":
             self.register_buffer("strength", torch.zeros(()))
-        for name, plan in plans.items():
-            log.info("%s\n%s", name, plan.table())
 
     def nets(self) -> dict[str, nn.Module]:
         return {"generator": self.generator}
+
+    def summary(self) -> str:
+        """Return the layers of each network, with shapes and parameters."""
+        return "\n".join(f"{name}\n{plan.table()}" for name, plan in self.run.plans().items())
 
     def optimizers(self) -> dict[str, Optimizer]:
         t = self.run.trainer
@@ -506,27 +335,6 @@ class HyperGAN(Variant):
                 return diff_augment(images, numbers, name)
             case "ada":
                 return adaptive_augment(images, numbers, name, self.strength)
-
-
-def _read(name: str, text: str, frame: Frame, gives: tuple[int, ...] | None) -> Blueprint:
-    try:
-        found = blueprint(text, frame)
-    except DslError as error:
-        raise ValueError(f"network.{name}: {error}") from None
-    if gives is not None and found.shape != gives:
-        last = found.nodes[-1]
-        raise ValueError(
-            f"network.{name}: line {last.place.line}: the last layer, {last.kind}, gives "
-            f"{found.shape}; it is to give {gives}"
-        )
-    return found
-
-
-def _seen(plan: Blueprint) -> tuple[int, ...]:
-    try:
-        return plan.shape_of(SEEN)
-    except DslError as error:
-        raise ValueError(f"network.discriminator, for loss.reconstruction: {error}") from None
 
 
 VARIANT = VariantSpec(task="generate", run=HyperGANRun, build=HyperGAN)

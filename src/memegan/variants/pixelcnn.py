@@ -14,9 +14,10 @@ from memegan.errors import ParamsError
 from memegan.networks.mixtures import bits_per_dim
 from memegan.networks.pixelcnn import PixelCNN, Shape
 from memegan.networks.pixelcnn_sample import sample
+from memegan.optimizing import adam, descend
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Measured, Plan, Schedule, Variant, VariantSpec, adam, descend
+from memegan.variants.base import Measured, Plan, Schedule, Variant, VariantSpec
 
 _AT_ONCE = 32  # pictures that are sampled or judged together: the memory that it takes
 

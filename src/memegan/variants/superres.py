@@ -16,9 +16,10 @@ from memegan.networks.degrade import DRAWS, bicubic, clean, realistic
 from memegan.networks.fidelity import inner_pixels, luma, psnr_255, ssim_255
 from memegan.networks.superres import MSRResNet, RRDBNet, Scale, enlarged_discriminator
 from memegan.networks.vgg16 import VGG16Encoder, read_vgg16
+from memegan.optimizing import adam, descend, freeze
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import Measured, Plan, Variant, VariantSpec, adam, descend, freeze
+from memegan.variants.base import Measured, Plan, Variant, VariantSpec
 
 
 class MSRResNetParams(Section):

@@ -11,18 +11,10 @@ from torch.optim import Optimizer
 from memegan.dataset import Batch
 from memegan.losses import logistic_fake, logistic_real
 from memegan.networks.vaegan import Decoder, Discriminator, Encoder, kl_with_free_bits
+from memegan.optimizing import adam, descend, freeze
 from memegan.params import Section
 from memegan.rng import Numbers
-from memegan.variants.base import (
-    Latent,
-    Measured,
-    Plan,
-    Variant,
-    VariantSpec,
-    adam,
-    descend,
-    freeze,
-)
+from memegan.variants.base import Latent, Measured, Plan, Variant, VariantSpec
 
 
 class NetworkParams(Section):
