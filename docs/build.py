@@ -418,7 +418,10 @@ def _fields(model: type[BaseModel], at: str, only: set[str] | None = None) -> It
         if only is not None and name not in only:
             continue
         inner = _inner(f.annotation)
-        yield f"`{at}{name}`", _kind(f.annotation), _default(f), _limits(f), f.description or ""
+        told = f.description or (
+            "as above" if name == "kind" else _first(inner.__doc__ if inner else "")
+        )
+        yield f"`{at}{name}`", _kind(f.annotation), _default(f), _limits(f), told
         if inner is not None:
             many = "[]" if get_origin(f.annotation) is tuple else ""
             yield from _fields(inner, f"{at}{name}{many}.")

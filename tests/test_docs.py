@@ -77,6 +77,10 @@ def test_every_section_kind_and_variant_has_its_parameters() -> None:
     assert '| `schedule.kind` | `constant` · `linear` · `cosine` | `"linear"` |' in page
 
 
+def test_every_parameter_says_what_it_is() -> None:
+    assert build.undescribed() == []
+
+
 def test_every_public_function_and_class_is_listed() -> None:
     page = build.api()
     for path in build.SRC.rglob("*.py"):

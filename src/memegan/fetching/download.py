@@ -31,7 +31,9 @@ class Limits(Section):
     max_s: float = Field(default=60, gt=0, description="whole download, redirects and headers too")
     stall_s: float = Field(default=10, gt=0, description="longest silence")
     min_kb_s: float = Field(default=2, ge=0, description="least rate, after `stall_s`")
-    max_redirects: int = Field(default=5, ge=0)
+    max_redirects: int = Field(
+        default=5, ge=0, description="of a url; each is checked as the first"
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ class ScrapeParams(EngineParams):
     """What to fetch. A new `snapshot` refreshes: only what is new is asked for."""
 
     snapshot: str = Field(pattern=r"^\d{4}-\d\d-\d\d$", description="names this state of the world")
-    sources: tuple[AnySource, ...] = Field(min_length=1)
+    sources: tuple[AnySource, ...] = Field(
+        min_length=1, description="communities, folders and lists that posts come from"
+    )
     max_failed: float = Field(default=0.5, ge=0, le=1, description="share of urls that may fail")
 
     @field_validator("sources")

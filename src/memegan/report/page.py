@@ -35,7 +35,7 @@ JSON = dict[str, Any]
 class ReportParams(Section):
     """The `report` section."""
 
-    title: str = "memegan"
+    title: str = Field(default="memegan", description="of the page")
     gallery: int = Field(default=10, ge=0, le=100, description="pictures of each domain")
     grids: int = Field(default=6, ge=1, le=50, description="moments of a training")
 

@@ -76,14 +76,14 @@ class SourceParams(Section):
     newest_first: ClassVar[bool] = False  # in that order posts are listed, save a few pinned ones
 
     kind: str
-    community: str = Field(min_length=1)
-    domain: str
-    licence: str = ""
-    credit: str = ""
+    community: str = Field(min_length=1, description="who publishes it, one word")
+    domain: str = Field(description="what it shows, free text; runs choose by it")
+    licence: str = Field(default="", description="of the pictures, as the source states it")
+    credit: str = Field(default="", description="name to print where the licence asks for it")
     limit: int | None = Field(
         default=None, ge=1, description="posts at most that one snapshot lists"
     )
-    allow_adult: bool = False
+    allow_adult: bool = Field(default=False, description="take posts that are marked adult too")
     terms_accepted: bool = Field(
         default=False,
         validate_default=True,
@@ -215,8 +215,12 @@ class SourceParams(Section):
 class LocalParams(SourceParams):
     """A source that lies on this machine, below data/inputs or, with its digest, elsewhere."""
 
-    path: Path
-    sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    path: Path = Field(description="file or folder on this machine, best below data/inputs")
+    sha256: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="its digest where it lies elsewhere: `memegan sources check --write`",
+    )
 
     @property
     def is_local(self) -> bool:

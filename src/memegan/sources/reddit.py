@@ -36,7 +36,9 @@ class RedditSource(LocalParams):
 
     kind: Literal["reddit"]
     community: str = Field(pattern=r"^\w+$", description="the subreddit, without r/")
-    by: Literal["keys", "rss", "saved"]
+    by: Literal["keys", "rss", "saved"] = Field(
+        description="keys: Reddit's API; rss: the public feed; saved: listings on this machine"
+    )
     path: Path = Field(default=Path(), description="a .json or .jsonl file, or a folder of them")
     sort: Literal["new", "hot", "top"] = Field(default="new", description="top is of all time")
     pause_s: float = Field(default=6.0, ge=0, description="between two pages of the feed")

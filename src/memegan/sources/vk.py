@@ -56,7 +56,9 @@ class VkSource(SourceParams):
 
     kind: Literal["vk"]
     community: str = Field(min_length=1, description="short name, number, club123, id1 or -123")
-    posted_by: Literal["all", "owner", "others"] = "all"
+    posted_by: Literal["all", "owner", "others"] = Field(
+        default="all", description="owner: the community itself; others: its readers"
+    )
     api: str = Field(default="https://api.vk.com/method", description="another address of it")
 
     def listed(self, fetch: Fetcher) -> Iterator[Post]:

@@ -45,10 +45,10 @@ class PixelCNNRun(Plan):
 
     network: SizeParams = Field(default_factory=SizeParams)
     classes: int = Field(default=0, ge=0, description="how many the label has; 0 without a label")
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, description="of Adam, at the start")
     rate_decay: float = Field(default=0.999995, gt=0, le=1, description="of the rate, a step")
-    beta1: float = Field(default=0.95, ge=0, lt=1)
-    beta2: float = Field(default=0.9995, ge=0, lt=1)
+    beta1: float = Field(default=0.95, ge=0, lt=1, description="of Adam: first moment")
+    beta2: float = Field(default=0.9995, ge=0, lt=1, description="of Adam: second moment")
     schedule: Schedule = Field(default_factory=lambda: Schedule(kind="constant"))
     ema_half_life_images: int = Field(default=22_000, ge=0, description="0: no average")
 

@@ -21,15 +21,15 @@ class NetworkParams(Section):
     """Sizes; widths are the channels at the finest scale, eight times as many at the coarsest."""
 
     z_size: int = Field(default=128, ge=1, description="numbers in a code")
-    encoder_width: int = Field(default=64, ge=4)
-    decoder_width: int = Field(default=64, ge=4)
-    discriminator_width: int = Field(default=64, ge=4)
+    encoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
+    decoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
+    discriminator_width: int = Field(default=64, ge=4, description="channels at the finest scale")
 
 
 class KLParams(Section):
     """How dear it is to say something in a code."""
 
-    weight: float = Field(default=1.0, ge=0)
+    weight: float = Field(default=1.0, ge=0, description="of the divergence from N(0, 1)")
     warmup_images: int = Field(default=0, ge=0, description="images in which it rises from 0")
     free_nats: float = Field(default=0.0, ge=0, description="of each number, not paid for")
 
@@ -48,9 +48,9 @@ class VAEGANRun(Plan):
         default=1.0, ge=0, description="weight of reconstruction against the GAN in the decoder"
     )
     lambda_gan: float = Field(default=0.1, ge=0, description="of the GAN's term in the decoder")
-    learning_rate: float = Field(default=3e-4, gt=0)
-    beta1: float = Field(default=0.5, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
+    learning_rate: float = Field(default=3e-4, gt=0, description="of all three Adams")
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="of Adam: first moment")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="of Adam: second moment")
 
     @model_validator(mode="after")
     def _fits(self) -> "VAEGANRun":

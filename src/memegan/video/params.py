@@ -12,19 +12,19 @@ class VideoInput(Section):
     """Videos below data/inputs that no source brings."""
 
     path: str = Field(description="glob below the project, for example data/inputs/episodes/*.mp4")
-    community: str
-    domain: str
-    licence: str = ""
-    credit: str = ""
+    community: str = Field(description="who published it, one word")
+    domain: str = Field(description="what it shows, free text; runs choose by it")
+    licence: str = Field(default="", description="of the video, as its source states it")
+    credit: str = Field(default="", description="name to print where the licence asks for it")
 
 
 class Mask(Section):
     """A rectangle that is no picture: in shares of width and height, of the picture as shown."""
 
-    left: float = Field(ge=0, lt=1)
-    top: float = Field(ge=0, lt=1)
-    right: float = Field(gt=0, le=1)
-    bottom: float = Field(gt=0, le=1)
+    left: float = Field(ge=0, lt=1, description="edge, as a share of the width")
+    top: float = Field(ge=0, lt=1, description="edge, as a share of the height")
+    right: float = Field(gt=0, le=1, description="edge, as a share of the width")
+    bottom: float = Field(gt=0, le=1, description="edge, as a share of the height")
 
     @model_validator(mode="after")
     def _has_area(self) -> "Mask":
@@ -49,7 +49,9 @@ Exact = Annotated[Fraction, BeforeValidator(_exact)]
 class FramesParams(Section):
     """Which frames of a video become pictures."""
 
-    sample: Literal["every_s", "fps", "per_shot", "keyframes"] = "every_s"
+    sample: Literal["every_s", "fps", "per_shot", "keyframes"] = Field(
+        default="every_s", description="which frames; its number stands below"
+    )
     every_s: Exact = Field(default=Fraction(1), gt=0, description="seconds between, for every_s")
     fps: Exact = Field(default=Fraction(1), gt=0, description="a second, for fps: 2, 24000/1001")
     per_shot: int = Field(default=1, ge=1, description="frames a shot, evenly spread, for per_shot")
@@ -64,4 +66,6 @@ class FramesParams(Section):
     max_text: float = Field(default=1.0, ge=0, le=1, description="share of text; 0.08: no credits")
     masks: tuple[Mask, ...] = Field(default=(), description="logos, subtitles: filled from around")
     crop_bars: bool = Field(default=True, description="cut letterbox bars off")
-    inputs: tuple[VideoInput, ...] = ()
+    inputs: tuple[VideoInput, ...] = Field(
+        default=(), description="videos below the project, beside those that a scrape brought"
+    )
