@@ -10,6 +10,7 @@ from memegan.threads import share_cores
 
 share_cores()
 
+from memegan.images.animation import with_frames
 from memegan.images.candidates import candidates
 from memegan.images.decided import read_decisions
 from memegan.images.dedup import dedup
@@ -26,8 +27,9 @@ from memegan.takedown import Banned
 def main() -> None:
     """Fetched pictures and frames in; decisions alone out."""
     p = load_section(DedupParams, "dedup")
-    found = candidates(Path("data/raw"), Path("data/frames"))
     workers, told = os.cpu_count() or 1, read_decisions()
+    found = candidates(Path("data/raw"), Path("data/frames"))
+    found = with_frames(found, read_place, p, workers)
     with remembering(dvc_root() / ".memegan/dedup") as memory:
         made = dedup(found, read_place, p, Banned.load(), workers, told, memory)
     out = Path("data/dedup")

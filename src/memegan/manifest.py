@@ -136,6 +136,7 @@ def _links(
             "video": i.video,
         }
         links += [[(name, keys[name]), ("id", i.id)] for name in group_by if keys[name]]
+        links.append([("file", i.origin_sha256), ("id", i.id)])  # frames and parts of one file
     return links + [[("id", a), ("id", b)] for a, b in pairs if a in known and b in known]
 
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 MAX_PIXELS = 64_000_000
 MAX_SIDE_PX = 16_384
+MAX_FRAMES = 1000  # of an animation that are looked for
 warnings.filterwarnings("ignore", module=r"PIL\.")  # odd tags are no news; limits are ours
 _BROKEN = (  # what Pillow raises for damaged files, seen when bytes were changed at random
     *(OSError, EOFError, SyntaxError, ValueError, IndexError, OverflowError, struct.error),
@@ -42,6 +43,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (8, b"AVI ", "video/x-msvideo"),
     (0, b"\x1aE\xdf\xa3", "video/webm"),
 )
+_ANIMATED = {"image/gif", "image/png", "image/webp", "image/avif"}  # pages of a TIFF are no frames
 
 
 class BadMedia(Exception):
@@ -83,22 +85,47 @@ def header(data: bytes) -> Header:
         return Header(sniff(data), width, height, int(getattr(image, "n_frames", 1)))
 
 
-def rgb(data: bytes, at_least_px: int | None = None) -> np.ndarray:
-    """Decode to (H, W, 3) uint8 sRGB: turned by EXIF, on white, the first frame, 8 bits.
+def rgb(data: bytes, at_least_px: int | None = None, frame: int = 0) -> np.ndarray:
+    """Decode to (H, W, 3) uint8 sRGB: turned by EXIF, on white, 8 bits.
 
     Args:
         at_least_px: where given, a JPEG may be decoded at a smaller scale (by its DCT), never
             below twice this short side: then an area filter gives the full decode's pixels.
+        frame: number within an animation, from 0.
 
     Raises:
-        BadMedia: as `header`, or the data ends before the pixels do.
+        BadMedia: as `header`, or the data ends before the pixels do, or before the frame.
     """
     with _opened(data) as image:
         if sniff(data) == "image/jpeg" and image.mode == "RGB" and "icc_profile" not in image.info:
             return _turned(_jpeg(data, image.size, at_least_px), _orientation(image))
+        if frame:
+            image.seek(frame)
         image.load()  # before EXIF is asked for: a PNG decodes for it, and its error would be lost
         orientation = _orientation(image)
         return _turned(np.asarray(_flat(image)), orientation)
+
+
+def count_frames(data: bytes) -> int:
+    """Count the frames of an animation that can be reached; 1 for a still picture.
+
+    A frame may need all before it, so those count that have `MAX_PIXELS` together, `MAX_FRAMES` at
+    most: an animation costs no more than a large picture, whatever its header says. It ends
+    before a frame that is damaged.
+
+    Raises:
+        BadMedia: as `header`.
+    """
+    with _opened(data) as image:
+        if sniff(data) not in _ANIMATED:
+            return 1
+        width, height = image.size
+        most, count = min(MAX_FRAMES, MAX_PIXELS // (width * height)), 1
+        with suppress(*_BROKEN, Image.DecompressionBombError):
+            while count < most:
+                image.seek(count)
+                count += 1
+        return count
 
 
 @contextmanager

@@ -24,7 +24,12 @@ _FETCHED = ("snapshot in which the file first came", "2026-11-21")
 _LICENCE = ("licence as the source states it, or empty", "CC0-1.0")
 _CREDIT = ("name to print where the licence asks for it, else empty", "")
 _CAPTION = ("text of the post", "me on monday")
-_RECT = ("part of the picture that counts: x0,y0,x1,y1 in pixels, or empty for all", "")
+FRAME = "frame "  # and its number: the part of an animation that counts
+_RECT = (
+    "part of the file that counts: x0,y0,x1,y1 in pixels; `frame 3` of an animation; or empty: "
+    "all of a picture, the first frame",
+    "",
+)
 _TEMPLATE = ("group of pictures alike but for caption or edits: its oldest member's id", SHA[:16])
 
 

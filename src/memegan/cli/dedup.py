@@ -4,12 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from memegan.cli.unpack import existing, fresh, section, tell
 from memegan.errors import ParamsError
+from memegan.images.animation import with_frames
 from memegan.images.candidates import Candidate, fetched, framed, kept_row
 from memegan.images.decided import DECISIONS, read_decisions
 from memegan.images.dedup import counts
@@ -36,6 +37,12 @@ def dedup(
     mirrored: Annotated[
         bool, typer.Option("--mirrored/--upright", help="a mirrored or turned picture is the same")
     ] = True,
+    animation: Annotated[
+        Literal["first", "all"], typer.Option(help="frames of an animation that are pictures")
+    ] = "first",
+    max_frames: Annotated[
+        int | None, typer.Option(help="of an animation, for all; of more, evenly spread")
+    ] = None,
     min_size_px: Annotated[int | None, typer.Option(help="least short side")] = None,
     min_contrast: Annotated[
         float | None, typer.Option(help="least spread of levels; less is flat; 0 keeps all")
@@ -61,10 +68,13 @@ def dedup(
     Example: memegan dedup photos cartoons --out clean, then: memegan resize clean --out small
     """
     least = {"min_size_px": min_size_px, "min_contrast": min_contrast, "min_shown": min_shown}
-    p = section(DedupParams, mirrored=mirrored, **least, max_quarantined=1.0)
+    frames = {"animation": animation, "max_frames": max_frames}
+    p = section(DedupParams, mirrored=mirrored, **least, **frames, max_quarantined=1.0)
+    workers = os.cpu_count() or 1
     found = [one for folder in folders for one in found_in(folder)]
+    found = with_frames(found, read_place, p, workers)
     with fresh(out):
-        told, workers = read_decisions(decisions), os.cpu_count() or 1
+        told = read_decisions(decisions)
         with remembering(dvc_root() / ".memegan/dedup") as memory:
             made = decide(found, read_place, p, Banned.load(), workers, told, memory)
         write_table(out / "kept.csv", KeptRow, made.kept)

@@ -59,7 +59,7 @@ def kept_row(*about: PostRow | FetchRow | VideoRow | FrameRow, **more: Any) -> K
     for row in about:
         values |= {f.name: getattr(row, f.name) for f in fields(row) if f.name in values}
     values |= {"width_px": 0, "height_px": 0, **more}
-    return KeptRow(**{**values, "id": _id(values["sha256"], values["rect"])})
+    return KeptRow(**{**values, "id": picture_id(values["sha256"], values["rect"])})
 
 
 def _named(rows: Mapping[str, T], name: str, table: Path) -> T:
@@ -72,6 +72,6 @@ def _named(rows: Mapping[str, T], name: str, table: Path) -> T:
     return rows[name]
 
 
-def _id(sha256: str, rect: str) -> str:
+def picture_id(sha256: str, rect: str) -> str:
     """Name a picture; two parts of one file are two pictures."""
     return hashlib.sha256(f"{sha256} {rect}".encode()).hexdigest()[:16] if rect else sha256[:16]

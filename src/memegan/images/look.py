@@ -9,7 +9,7 @@ import numpy as np
 from memegan.images.features import THUMB_PX, Features, phash, shown_share, small_copies
 from memegan.images.params import DedupParams
 from memegan.media import BadMedia, header, rgb, sniff
-from memegan.records import KeptRow
+from memegan.records import FRAME, KeptRow
 
 Read = Callable[[KeptRow], bytes]
 _FEW_WORDS = 0.15  # share that is not of the corners' colour
@@ -82,6 +82,8 @@ def whole(row: KeptRow, data: bytes, at_least_px: int | None = None) -> np.ndarr
         BadMedia: it cannot be decoded.
         ValueError: the part does not lie in the picture.
     """
+    if row.rect.startswith(FRAME):
+        return rgb(data, frame=int(row.rect.removeprefix(FRAME)))
     return cut(rgb(data), row.rect) if row.rect else rgb(data, at_least_px)
 
 

@@ -10,6 +10,12 @@ from memegan.params import Section
 class DedupParams(Section):
     """Which pictures are one and the same, and which are set aside."""
 
+    animation: Literal["first", "all"] = Field(
+        default="first", description="frames of an animated picture that are pictures"
+    )
+    max_frames: int = Field(
+        default=16, ge=1, le=1000, description="of an animation, for all; of more, evenly spread"
+    )
     min_size_px: int = Field(default=32, ge=1, description="least short side; smaller: quarantine")
     alike: float = Field(
         default=0.82, gt=0, lt=1, description="likeness at a glance that is worth a closer look"
