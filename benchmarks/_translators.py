@@ -24,11 +24,13 @@ SIDE_PX = 64
 SCENES = {"a": range(1500), "b": range(10_000, 11_500), "test": range(20_000, 20_200)}
 COMMON: Mapping[str, object] = {
     **{"section": "model", "data": {"a": "photo", "b": "cartoon"}, "threads": 1},
+    **{"precision": "bfloat16", "memory_format": "channels_last"},
     **{"crop_px": SIDE_PX, "total_images": 1, "log_every_images": 10**9},
     **{"checkpoint_every_images": 10**9, "grid_every_images": 10**9},
 }
 _ADVERSARIAL: Mapping[str, object] = {
-    **{"batch_size": 4, "discriminator_width": 24, "learning_rate": 1e-3},
+    **{"batch_size": 4, "learning_rate": 1e-3},
+    **{"discriminator": "scales", "discriminator_width": 24},
     "schedule": {"kind": "linear", "decay_from": 0.3},
 }
 _RESNET = {"width": 16, "blocks": 3, "upsample": "resize"}
@@ -36,7 +38,7 @@ _CYCLEGAN = {"variant": "cyclegan", "lambda_cycle": 5.0, "lambda_identity": 5.0}
 _MODEL = {"norm": "batch", "resnet": _RESNET, "unet": {"width": 6}, "vgg16": {"width": 16}}
 _CUT = {
     **{"variant": "cut", "network": {**_RESNET, "norm": "batch"}},
-    **{"patches": 128, "head_size": 64, "ema_half_life_images": 6000, "ema_rampup": 0.5},
+    **{"patches": 128, "head_size": 64, "ema_half_life_images": 2000, "ema_rampup": 0.2},
 }
 SAID: Mapping[str, Mapping[str, object]] = {
     **{

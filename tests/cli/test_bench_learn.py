@@ -1,6 +1,6 @@
 """What the trainings of `memegan bench learn` are judged by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import cast
@@ -12,10 +12,13 @@ from benchmarks._cpu_time import trained
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from memegan.dataset import Images
+from memegan.dataset import Batch, Images
 from memegan.errors import DataError
 from memegan.metrics.paired import apply_colour
+from memegan.rng import Numbers
+from memegan.variants.base import find_variant
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,6 +96,23 @@ def test_a_training_ends_when_its_time_is_up_and_says_what_it_cost() -> None:
     assert done.images == run.batch_size  # a step is not cut
     photos, _ = _translators.pairs()
     assert _translators.translated(done.averages["generator_ab"], photos).shape == photos.shape
+
+
+def test_no_step_costs_more_than_one_and_a_half_of_the_resnets() -> None:
+    cost = {name: _operations(said) for name, said in _translators.RUNS.items()}
+    assert cost["resnet"] > 1e9
+    assert max(cost.values()) <= 1.5 * cost["resnet"]
+
+
+def _operations(said: Mapping[str, object]) -> float:
+    """Count the multiplications and additions of a step, an image."""
+    run = _translators.run_of(said, seed=1)
+    variant = find_variant(run.variant).make(run)
+    pictures = torch.zeros(run.batch_size, 3, _translators.SIDE_PX, _translators.SIDE_PX)
+    batch = Batch({"a": pictures, "b": pictures})
+    with FlopCounterMode(display=False) as counter, run.rounding("cpu"):
+        variant.step(batch, variant.optimizers(), Numbers(1, 0))
+    return counter.get_total_flops() / run.batch_size
 
 
 def test_without_photographs_the_enlarger_says_what_it_needs(
