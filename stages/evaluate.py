@@ -22,12 +22,12 @@ from memegan.training.grids import labelled, png
 
 
 def main(name: str) -> None:
-    """Model and test rows in; metrics and pictures out."""
+    """Model and rows that it never saw in; metrics and pictures out."""
     p = load_section(EvaluateParams, "evaluate")
     model = load_model(Path("models") / name)
     torch.set_num_threads(model.run.threads)
     run, rows = model.run, read_table(MANIFEST, Row)
-    sides = {split: run.choice.rows(rows, split) for split in ("train", "test")}
+    sides = {"train": run.choice.rows(rows, "train"), "test": run.choice.rows(rows, p.split)}
     size, crop = run.load_px or run.crop_px, run.crop_px
     tensors = {s: test_images(Images.load(r, size), p, crop) for s, r in sides.items()}
     urls = {s: [row.url for row in r["a"][: p.n_max]] for s, r in sides.items()}

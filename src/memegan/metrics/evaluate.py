@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,9 @@ _SHOWN = 10
 class EvaluateParams(Section):
     """The `evaluate` section."""
 
+    split: Literal["test", "val"] = Field(
+        default="test", description="whose rows; val to choose among settings, test to report"
+    )
     n_max: int = Field(default=256, ge=2, description="images of each side at most")
     seed: int = Field(default=0, description="of patches, projections, noise and resamples")
     resamples: int = Field(default=RESAMPLES, ge=10, description="of the pictures, for an interval")

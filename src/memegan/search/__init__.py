@@ -1,0 +1,1 @@
+"""Random search: what may vary, and DVC's experiment queue that tries it."""
