@@ -48,24 +48,55 @@ RUNS: dict[str, Params] = {
     },
 }
 
+_NOISE: Params = {**COMMON, "variant": "hypergan", "data": {"a": "meme"}, "crop_px": 16}
+_NARROW: Params = {"z_size": 8, "generator_width": 8, "discriminator_width": 8}
+_CODES: Params = {"encoder_width": 4, "decoder_width": 4, "discriminator_width": 4}
+_SMALL_NETS: Params = {"msrresnet": {"width": 4, "blocks": 1}}
+EVERY: dict[
+    str, Params
+] = {  # each variant, and each way of a hypergan that keeps a state of its own
+    **RUNS,
+    "cut": {
+        **{**COMMON, "variant": "cut", "data": {"a": "photo", "b": "cartoon"}, "crop_px": 24},
+        **{"network": {"width": 4, "blocks": 2}, "discriminator_width": 4},
+        **{"patches": 9, "head_size": 8},
+    },
+    "superres": {
+        **{**COMMON, "variant": "superres", "data": {"a": "photo"}, "crop_px": 32, "load_px": 36},
+        **{"scale": 2, "network": _SMALL_NETS, "degrade": "realistic"},
+        "gan": {"kind": "relativistic", "discriminator_width": 4},
+    },
+    "r3gan": {**_NOISE, "network": {"preset": "r3gan", **_NARROW}, "augment": "none"},
+    "fastgan": {**_NOISE, "network": {"preset": "fastgan", **_NARROW}},
+    "sngan": {**_NOISE, "network": {"preset": "sngan", **_NARROW}, "label": "mood", "classes": 3},
+    "ada": {**_NOISE, "network": {"preset": "dcgan", **_NARROW}, "augment": "ada", "ada_images": 9},
+    "vaegan": {**_NOISE, "variant": "vaegan", "network": {"z_size": 6, **_CODES}},
+    "pixelcnn": {
+        **{**_NOISE, "variant": "pixelcnn", "label": "mood", "classes": 3},
+        "network": {"filters": 4, "blocks": 1, "mixtures": 2},
+    },
+}
+
 
 def made(name: str, changes: Mapping[str, object] = {}) -> tuple[Variant, Plan]:
     """Return a fresh variant and its run, with other params where told."""
-    values = {**RUNS[name], **changes}
+    values = {**EVERY[name], **changes}
     spec = find_variant(str(values["variant"]))
     run = spec.run.model_validate(values)
     return spec.make(run), run
 
 
 def data_of(run: Plan) -> Data:
-    """Return noise: domains of different length, held-out pictures beside them."""
+    """Return noise: domains of different length, held-out pictures beside them; 3 classes."""
     draw = torch.Generator().manual_seed(1)
     side = run.load_px or run.crop_px
     pixels = {
         name: torch.randint(0, 256, (5 + 2 * n, 3, side, side), generator=draw, dtype=torch.uint8)
         for n, name in enumerate(dict(run.data))
     }
-    return Data(Images(pixels), Images(pixels).first(run.grid_count, run.crop_px))
+    labels = {name: torch.arange(len(p)) % 3 for name, p in pixels.items() if run.label}
+    images = Images(pixels, labels)
+    return Data(images, images.first(run.grid_count, run.crop_px))
 
 
 class After(Stop):
