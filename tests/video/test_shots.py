@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.images.pictures import drawn
 from tests.video.clips import FPS, HEIGHT, WIDTH, Pictures, clip, flat, moved, seen, shot, starts
 
+from memegan.video import likeness
 from memegan.video.likeness import is_blank, same_scene
 from memegan.video.read import thumb
 
@@ -94,9 +95,11 @@ def test_pictures_between_black_bars_are_told_apart(tmp_path: Path) -> None:
     assert [at for at, _ in starts(clip(tmp_path / "a.mp4", pictures))] == [0, 14, 28, 42]
 
 
-def test_a_faint_cut_between_misty_scenes_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("contrast", [0.08, 0.12])
+def test_a_faint_cut_between_misty_scenes_is_found(tmp_path: Path, contrast: float) -> None:
     misty = [
-        (128 + (p.astype(float) - 128) * 0.12).astype(np.uint8) for p in shot(1, 16) + shot(2, 16)
+        (128 + (p.astype(float) - 128) * contrast).astype(np.uint8)
+        for p in shot(1, 16) + shot(2, 16)
     ]
     assert starts(clip(tmp_path / "a.mp4", misty)) == [(0, "start"), (16, "cut")]
 
@@ -125,6 +128,27 @@ def test_light_and_contrast_leave_a_scene_what_it_is(seed: int, gain: float, mor
 def test_a_scene_is_like_itself_and_like_no_other(seed: int) -> None:
     assert same_scene(small(seed), small(seed), 0.99)
     assert not same_scene(small(seed), small(seed + 51), 0.75)
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(-2, 2), st.integers(-4, 4))
+def test_what_stays_in_place_is_what_a_search_finds(
+    seed: int, other: int, down: int, right: int
+) -> None:
+    a, b = small(seed), np.roll(small(other), (down, right), axis=(0, 1))
+    stays, found = likeness._stays(a, b, 0.75), likeness._decided(a, b, 0.75)
+    assert found or not stays
+    if seed == other and down == right == 0:
+        assert stays
+
+
+def test_a_thing_on_plain_ground_is_like_itself_and_like_no_other() -> None:
+    ground = np.full((36, 64, 3), 90, np.uint8)
+    disc, square = ground.copy(), ground.copy()
+    cv2.circle(disc, (9, 6), 5, (200, 128, 128), -1)
+    cv2.rectangle(square, (36, 20), (48, 30), (30, 128, 128), -1)
+    assert same_scene(disc, disc, 0.75)
+    assert same_scene(disc, np.roll(disc, 2, axis=1), 0.75)
+    assert not same_scene(disc, square, 0.75)
 
 
 def test_black_and_white_are_blank_and_grey_and_night_are_not() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import sqrt
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ _GROWTH = 0.35  # of the mixture in the middle half: 1/2 or more in a dissolve, 
 _UNMOVED = 0.7  # of the change: measured, 0.8 or more in dissolves, 0.66 or less in fast pans
 _PARTS = (0.5, 0.05, 0.95)  # of the way; counted, so that a flash in between moves none of them
 _REACH, _STEP = (8, 20), 3  # rows and columns of a thumb that a pan may move by in so many frames
+_NEAR = 16  # found last, among them all that a new one may lie over
 _UNEVEN = 0.2  # least change of one half, of the other's
 
 
@@ -65,11 +67,9 @@ class DissolveFinder:
 
     def look(self) -> None:
         """Weigh the spans that end at the newest frame; keep those that were heaviest before."""
-        recent, last = self.recent, self.recent.count - 1
+        last = self.recent.count - 1
         for span in self._spans:
-            first = max(span.first, recent.first)
-            while recent.time_s(last) - recent.time_s(first) > span.length_s:
-                first += 1
+            first = self.recent.since(last, span.length_s)
             strength = self._strength(first, last)
             if strength < span.strength and span.rises:
                 self._keep(span)
@@ -104,16 +104,21 @@ class DissolveFinder:
         middle = (first + last) // 2
         if whole < _CHANGE**2 * a.size or any(map(self.recent.is_blank, (first, middle, last))):
             return 0.0
-        halves = [cv2.norm(self.recent.thumb(middle), c, cv2.NORM_L2SQR) for c in (a, b)]
+        between = self.recent.thumb(middle)
+        halves = cv2.norm(between, a, cv2.NORM_L2SQR), cv2.norm(between, b, cv2.NORM_L2SQR)
         if min(halves) < _UNEVEN**2 * max(halves):
             return 0.0
-        cosine = (whole - sum(halves)) / (2 * float(np.sqrt(halves[0] * halves[1])))
-        return cosine * float(np.sqrt(whole / a.size)) if cosine >= _COSINE else 0.0
+        cosine = (whole - sum(halves)) / (2 * sqrt(halves[0] * halves[1]))
+        return cosine * sqrt(whole / a.size) if cosine >= _COSINE else 0.0
 
     def _keep(self, span: _Span) -> None:
-        """Note a span if its mixture grows and the scenes at its ends are others."""
+        """Note a span if its mixture grows and the scenes at its ends are others.
+
+        One that lies over a weightier one that was found cannot be chosen, and is not looked at.
+        """
         first, last = span.first, span.last
-        if not span.strength:
+        near = (one for one in self._found[-_NEAR:] if first < one.last and one.first < last)
+        if not span.strength or any(_weight(one) >= _weight(span) for one in near):
             return
         quarters = [first + (last - first) * k // 4 for k in range(5)]
         early, late = (self._share(first, n, last) for n in quarters[1::2])
@@ -152,7 +157,7 @@ class DissolveFinder:
         return float(0.5 + (to_a - to_b) / (2 * whole))
 
 
-def _weight(one: Dissolve) -> float:
+def _weight(one: Dissolve | _Span) -> float:
     return one.strength * (one.last - one.first)
 
 

@@ -1,6 +1,7 @@
 """Whether two small pictures show the same scene, whatever the light, and moved a little."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from statistics import median
 
@@ -32,6 +33,8 @@ def same_scene(a: np.ndarray, b: np.ndarray, least: float) -> bool:
     if len(rows) >= lit.shape[0] / 2 and len(columns) >= lit.shape[1] / 2:  # bars are all alike
         part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
         a, b = a[part], b[part]
+    if _stays(a, b, least):
+        return True
     there = _decided(a, b, least)
     return bool(_decided(b, a, least) if there is None else there)
 
@@ -40,6 +43,32 @@ def is_blank(thumb: np.ndarray) -> bool:
     """Tell whether a thumb is all black or all white."""
     mean = cv2.mean(thumb)[0]
     return not _DARK <= mean <= _BRIGHT and float(thumb[..., 0].std()) < _BLANK
+
+
+def _stays(a: np.ndarray, b: np.ndarray, least: float) -> bool:
+    """Tell whether most blocks are found where they were: then none need be looked for."""
+    height, width, channels = a.shape
+    down, along = _means(height, width)
+    x, y = (one.reshape(height, width * channels) - np.float32(128) for one in (a, b))
+    mean_x, mean_y, square_x, square_y, product = (
+        (down @ term @ along).reshape(*_BLOCKS, channels) for term in (x, y, x * x, y * y, x * y)
+    )
+    spread_x, spread_y = square_x - mean_x**2, square_y - mean_y**2
+    common = (product - mean_x * mean_y).sum(axis=-1)
+    limits = least * np.sqrt((spread_x.sum(axis=-1) * spread_y.sum(axis=-1)).clip(0))
+    found = (spread_x[..., 0] >= _PLAIN**2) & (common > limits)
+    return bool(np.count_nonzero(found) > found.size // 2)
+
+
+@cache
+def _means(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrices that make means of blocks: `down @ picture @ along`, channels apart."""
+    tops, lefts = _grid(height, width)
+    down, along = (
+        np.repeat(np.eye(len(sides) - 1) / np.diff(sides), np.diff(sides), axis=0)
+        for sides in (tops, lefts)
+    )
+    return down.T.astype(np.float32), np.kron(along, np.eye(3)).astype(np.float32)
 
 
 def _decided(a: np.ndarray, b: np.ndarray, least: float) -> bool | None:
@@ -61,19 +90,27 @@ def _decided(a: np.ndarray, b: np.ndarray, least: float) -> bool | None:
 
 def _found(a: np.ndarray, b: np.ndarray) -> Iterator[float | None]:
     """Yield how well each block of a is found in b; None where there is nothing to be found."""
-    tops, lefts = (
-        [side * n // count for n in range(count + 1)]
-        for side, count in zip(a.shape, _BLOCKS, strict=False)
-    )
+    tops, lefts = _grid(*a.shape[:2])
     down, right = _REACH
     for y, low in pairwise(tops):
         for x, end in pairwise(lefts):
             block = a[y:low, x:end]
-            near = b[max(0, y - down) : low + down, max(0, x - right) : end + right]
+            around = slice(max(0, y - down), low + down), slice(max(0, x - right), end + right)
+            near = b[around]
             if _deviation(block) >= _PLAIN:
                 yield float(cv2.matchTemplate(near, block, cv2.TM_CCOEFF_NORMED).max())
             else:
-                yield 0.0 if _deviation(near) >= _DRAWN else None
+                is_new = _deviation(near) >= _DRAWN > _deviation(a[around])
+                yield 0.0 if is_new else None
+
+
+def _grid(height: int, width: int) -> tuple[list[int], list[int]]:
+    """Return where the rows and the columns of blocks begin, and where the last ones end."""
+    tops, lefts = (
+        [side * n // count for n in range(count + 1)]
+        for side, count in zip((height, width), _BLOCKS, strict=True)
+    )
+    return tops, lefts
 
 
 def _deviation(part: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from memegan.media import sniff
 from memegan.video.masks import filled
 
 THUMB = (64, 36)  # width and height of the planes that shots and repeats are told by
-_ROWS = (180, 72, 72)  # that are read of Y, U and V at most
+_ROWS = (72, 36, 36)  # that are read of Y, U and V at most
 _SIDES = 0.08  # of the width may be left out
 _MARGIN_S = Fraction(1, 2)  # a declared duration may be so much longer than the last frame's time
 ROUGH = {"skip_loop_filter": "all"}  # edges of blocks are seen; a fifth of the time is saved
@@ -86,10 +86,17 @@ def thumb(planes: list[np.ndarray]) -> np.ndarray:
     """Return (36, 64, 3) uint8 area means of Y, U, V: no conversion to RGB is paid for.
 
     Of a high picture some rows alone are read, and of a wide one a few columns at the sides may
-    be left out: where a mean is taken of whole pixels, it is seven times as fast.
+    be left out: where a mean is taken of whole pixels, it is seven times as fast; of two by two
+    pixels first, twice as fast again.
     """
-    small = (_whole(plane, rows) for plane, rows in zip(planes, _ROWS, strict=True))
-    return cv2.merge([cv2.resize(part, THUMB, interpolation=cv2.INTER_AREA) for part in small])
+    small = []
+    for plane, rows in zip(planes, _ROWS, strict=True):
+        part = _whole(plane, rows)
+        height, width = part.shape
+        if height == 2 * THUMB[1] and width % (2 * THUMB[0]) == 0:
+            part = cv2.resize(part, (width // 2, THUMB[1]), interpolation=cv2.INTER_AREA)
+        small.append(cv2.resize(part, THUMB, interpolation=cv2.INTER_AREA))
+    return cv2.merge(small)
 
 
 def _whole(plane: np.ndarray, rows: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The last seconds of a video as thumbs, so that a pass needs no more memory for a longer one."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ class Recent:
     kept_s: float
     kept: int = 16
     count: int = 0  # of all frames seen
+    first: int = 0  # the oldest frame that is still there
     _thumbs: list[np.ndarray] = field(default_factory=list)
     _times: list[float] = field(default_factory=list)
     _blank: list[bool] = field(default_factory=list)
@@ -34,11 +36,7 @@ class Recent:
         old = len(self._times) - self.kept - _SPARE
         if old >= 0 and self._times[old + _SPARE] < time_s - self.kept_s:
             del self._times[:_SPARE], self._thumbs[:_SPARE], self._blank[:_SPARE]
-
-    @property
-    def first(self) -> int:
-        """The oldest frame that is still there."""
-        return self.count - len(self._times)
+            self.first += _SPARE
 
     def thumb(self, n: int) -> np.ndarray:
         return self._thumbs[n - self.first]
@@ -51,7 +49,5 @@ class Recent:
 
     def since(self, n: int, span_s: float) -> int:
         """Return the oldest frame that is there and at most `span_s` older than frame `n`."""
-        oldest = self.time_s(n) - span_s
-        while n > self.first and self.time_s(n - 1) >= oldest:
-            n -= 1
-        return n
+        oldest = self._times[n - self.first] - span_s
+        return self.first + bisect_left(self._times, oldest, hi=n - self.first)

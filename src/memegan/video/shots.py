@@ -16,7 +16,7 @@ from memegan.video.recent import Recent
 Transition = Literal["start", "cut", "fade", "dissolve"]
 _NEAR = 5  # frames on each side that tell what change is usual here
 _SETTLE_S = 0.4  # before and after a blank: pictures are too dim to be told apart
-_FAINT = 0.4  # of the change that is looked at at once: fainter ones must show another scene
+_FAINT = 0.3  # of the change that is looked at at once: fainter ones must show another scene
 
 
 @dataclass(frozen=True)
