@@ -19,7 +19,7 @@ from memegan.images.memory import FORGETFUL, Memory
 from memegan.images.near import Tie, find_near
 from memegan.images.ordered import ordered_map
 from memegan.images.params import DedupParams
-from memegan.images.progress import Progress
+from memegan.images.progress import told
 from memegan.images.shelf import Shelf
 from memegan.records import DuplicateRow, KeptRow, Level, QuarantineRow
 from memegan.takedown import Banned
@@ -90,13 +90,11 @@ def _looks(
         row, known = asked
         return known or look(row, read, p.min_size_px)
 
-    progress = Progress("pictures looked at", len(found))
     asked = ((candidate.row, memory.recall(candidate.row)) for candidate in found)
-    for n, got in enumerate(ordered_map(work, asked, workers)):
+    for got in told(ordered_map(work, asked, workers), "pictures looked at", len(found)):
         if isinstance(got, Features):
             got = too_small(got.width_px, got.height_px, p.min_size_px) or got
         yield got
-        progress.tell(n + 1)
 
 
 def _shelved(

@@ -2,9 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Progress:
@@ -38,3 +40,13 @@ class Progress:
         left = (now - self._start) * (1 - share) / (share - self._first)
         minutes, seconds = divmod(round(left), 60)
         log.info("%d of %d %s, %d min %d s left", done, self._total, self._what, minutes, seconds)
+
+
+def told(
+    items: Iterable[T], what: str, total: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[T]:
+    """Yield the items, and tell how far they are each time that it is time."""
+    progress = Progress(what, total, clock=clock)
+    for n, item in enumerate(items, 1):
+        yield item
+        progress.tell(n)

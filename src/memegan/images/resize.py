@@ -13,6 +13,7 @@ from memegan.errors import DataError
 from memegan.images.look import Read, whole
 from memegan.images.ordered import ordered_map
 from memegan.images.params import ResizeParams
+from memegan.images.progress import told
 from memegan.images.scale import scaled, scaled_in_linear_light
 from memegan.images.smart import square_of_most_detail
 from memegan.media import BadMedia
@@ -89,7 +90,8 @@ def write_images(
     ordered = sorted(rows, key=lambda row: row.id)
     sizes: list[tuple[str, int, int]] = []
     with HashedPacks(folder) as packs:
-        for data, width, height in ordered_map(work, ordered, workers):
+        made_of = ordered_map(work, ordered, workers)
+        for data, width, height in told(made_of, "pictures stored", len(ordered)):
             member = member_name(data, p.format)
             packs.add(member, data)
             sizes.append((member, width, height))

@@ -17,6 +17,7 @@ from memegan.images.describe import SIDE_PX, describe
 from memegan.images.look import Read, whole
 from memegan.images.ordered import ordered_map
 from memegan.images.params import SelectParams
+from memegan.images.progress import told
 from memegan.images.text import find_text
 from memegan.media import BadMedia, rgb, sniff
 from memegan.params import did_you_mean
@@ -86,7 +87,8 @@ def described(rows: Sequence[KeptRow], read: Read, workers: int) -> np.ndarray:
     """
     looks = ordered_map(lambda row: describe(_pixels(row, read, SIDE_PX)), rows, workers)
     width = len(describe(np.zeros((2, 2, 3), np.uint8)))
-    return np.array(list(looks), np.float32).reshape(len(rows), width)
+    shown = told(looks, "pictures described", len(rows))
+    return np.array(list(shown), np.float32).reshape(len(rows), width)
 
 
 def _by_facts(seen: _Seen, p: SelectParams) -> None:

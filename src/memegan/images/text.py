@@ -15,6 +15,7 @@ from memegan.errors import DataError
 from memegan.images.look import Read, whole
 from memegan.images.ordered import ordered_map
 from memegan.images.params import ResizeParams
+from memegan.images.progress import told
 from memegan.images.resize import stored_height
 from memegan.media import BadMedia
 from memegan.records import KeptRow, TextRow
@@ -93,7 +94,8 @@ def measure(rows: Sequence[KeptRow], read: Read, p: ResizeParams, workers: int) 
         return TextRow(row.id, found.lines, share, round(text_px, 2), needs)
 
     ordered = sorted(rows, key=lambda row: row.id)
-    return list(ordered_map(work, ordered, workers))
+    measured = ordered_map(work, ordered, workers)
+    return list(told(measured, "pictures searched for text", len(ordered)))
 
 
 def _strokes(gray: np.ndarray) -> list[np.ndarray]:
