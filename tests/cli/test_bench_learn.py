@@ -112,7 +112,7 @@ def _operations(said: Mapping[str, object]) -> float:
     batch = Batch({"a": pictures, "b": pictures})
     with FlopCounterMode(display=False) as counter, run.rounding("cpu"):
         variant.step(batch, variant.optimizers(), Numbers(1, 0))
-    return counter.get_total_flops() / run.batch_size
+    return float(counter.get_total_flops()) / run.batch_size
 
 
 def test_without_photographs_the_enlarger_says_what_it_needs(
