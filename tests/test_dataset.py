@@ -225,7 +225,7 @@ def test_where_takes_rows_by_any_column_also_by_one_of_the_users() -> None:
         (Choice({"a": "phto"}), "train", "'phto' has 0 train", "cartoon, photo"),
         (Choice({"a": "cartoon"}), "val", "'cartoon' has 0 val", "cartoon, photo"),
         (Choice({"a": "photo"}, {"community": "z"}), "train", "has 0 train", "matches no row"),
-        (Choice({"a": "photo"}, {"comunity": "x"}), "train", "has 0 train", "matches no row"),
+        (Choice({"a": "photo"}, {"comunity": "x"}), "train", "did you mean 'community'", "post_id"),
         (Choice({"a": "photo", "b": "photo"}), "train", "the same domain", "name two domains"),
     ],
 )

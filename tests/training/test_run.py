@@ -13,7 +13,8 @@ import yaml
 from PIL import Image
 from tests.training.trainer import RUNS
 
-from memegan.errors import CheckpointError, Stopped
+from memegan.errors import CheckpointError, MemeganError, Stopped
+from memegan.media import rgb
 from memegan.packs import member_name, write_series
 from memegan.records import Row
 from memegan.tables import write_table
@@ -167,12 +168,61 @@ def test_the_key_follows_what_decides_the_bits_and_nothing_else(project: Path) -
 def test_training_pictures_and_shown_ones_are_different_and_classes_are_alike(
     project: Path,
 ) -> None:
-    run = load_run("hypergan")[1].model_copy(update={"label": "label"})
+    run = load_run("hypergan")[1].model_copy(update={"label": "label", "classes": 7})
     data = load_data(run)
     assert data.train.pixels["a"].shape == (5, 3, 26, 26)
     assert data.held_out.images["a"].shape == (2, 3, 16, 16)
     assert data.train.labels["a"].tolist() == [2, 3, 4, 5, 6]
     assert data.held_out.labels["a"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told", "fix"),
+    [
+        ({"label": "label", "classes": 9}, r"7 classes \(class 0, .*the run says 9", "classes: 7"),
+        ({"label": "domain", "classes": 2}, "'domain' says 'meme' of all images", "leave label"),
+        ({"label": "lable", "classes": 2}, "no column 'lable'; did you mean 'label'", "label"),
+        ({"where": {"comunity": "x"}}, "no column 'comunity'; did you mean 'community'", "source"),
+        ({"where": {"community": "nobody"}}, "'meme' has 0 train images; 2 is", "matches no row"),
+        ({"data": {"a": "mem"}}, "'mem' has 0 train images", "cartoon, meme, photo"),
+        ({"load_px": 20, "crop_px": 24}, "load_px 20 is less than crop_px 24", "correct it"),
+        ({"load_px": 32, "crop_px": 32}, "of 26 px is smaller than load_px 32", "raise resize"),
+        ({"network": {"generator": "convv 3"}}, "line 1, column 1: unknown layer", "correct it"),
+        ({"trainer": {"learning_rate": 1e30}}, "not finite in 21 steps", "lower"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_one_message(
+    changes: dict[str, object], told: str, fix: str, project: Path
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["hypergan"] |= {**changes, "total_images": 100}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(MemeganError, match=told) as error:
+        train_run("hypergan", "cpu")
+    assert fix in error.value.fix
+    assert not Path("models").exists()
+
+
+def test_fewer_images_than_the_batch_come_again_and_that_is_told(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["hypergan"] |= {"batch_size": 12, "total_images": 24}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    train_run("hypergan", "cpu")
+    assert "5 training images for batches of 12: they come again within a batch" in caplog.text
+    assert Path("models/hypergan/model.json").exists()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "I;16"])
+def test_pictures_of_other_kinds_become_rgb_on_white(mode: str) -> None:
+    """The data half decodes by `rgb`: gray is as bright in all channels, what is clear is white."""
+    file = io.BytesIO()
+    image = Image.new("I;16", (20, 16), 200 * 257) if mode == "I;16" else Image.new(mode, (20, 16))
+    image.save(file, "PNG")
+    pixels = rgb(file.getvalue())
+    assert pixels.shape == (16, 20, 3)
+    assert np.unique(pixels).tolist() == [{"LA": 255, "RGBA": 255, "I;16": 200}.get(mode, 0)]
 
 
 def test_a_model_that_is_loaded_is_the_average_that_was_trained(project: Path) -> None:

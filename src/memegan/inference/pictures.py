@@ -1,14 +1,13 @@
 """What a trained model makes of real pictures: codes, ways between kinds of them, lower halves."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from memegan.dataset import MANIFEST, Batch, Images, cell
+from memegan.dataset import MANIFEST, Batch, Images, cell, columns_of
 from memegan.errors import ParamsError
 from memegan.inference.sample import AT_ONCE
 from memegan.inference.translate import to_tensor
@@ -61,12 +60,12 @@ def attribute(model: Model, latent: Latent, rows: Sequence[Row], said: str, devi
     """
     column, _, value = said.partition("=")
     side = model.run.choice.rows(rows, "train")["a"]
-    known = {f.name for f in fields(Row)} - {"extra"} | {name for row in side for name in row.extra}
+    known = columns_of(side)
     if column not in known or not value:
         raise ParamsError(
             f"'{said}' is no column of the manifest and a value",
             where="--attribute",
-            fix=f"write COLUMN=VALUE; columns: {', '.join(sorted(known))}",
+            fix=f"write COLUMN=VALUE; columns: {', '.join(known)}",
         )
     values = [cell(row, column) for row in side]
     has = torch.tensor([one == value for one in values])

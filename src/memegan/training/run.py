@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from memegan.dataset import MANIFEST, Images
+from memegan.errors import ParamsError
 from memegan.records import Row
 from memegan.stage import code_digest, dvc_root, sha256_of, stage_code, write_json
 from memegan.tables import read_table
@@ -82,6 +83,11 @@ def chosen_run(name: str) -> tuple[VariantSpec[Any], Any]:
     told = [f"{field} is {value}" for field, value in after.items() if before[field] != value]
     if told:
         log.info("%s: %d training images, so that %s", name, count, ", ".join(told))
+    if count < run.batch_size:
+        log.warning(
+            "%s: %d training images for batches of %d: they come again within a batch",
+            *(name, count, run.batch_size),
+        )
     return spec, chosen
 
 
@@ -91,16 +97,33 @@ def training_key(name: str, run: Plan) -> str:
 
 
 def load_data(run: Plan) -> Data:
-    """Read what a run trains on and the first validation images, which it never trains on."""
+    """Read what a run trains on and the first validation images, which it never trains on.
+
+    Raises:
+        DataError: the manifest lacks a domain, a column or a second class.
+        ParamsError: it has another number of classes than the run says.
+    """
     rows = read_table(MANIFEST, Row)
     size = run.load_px or run.crop_px
     held_out = {n: r[: run.grid_count] for n, r in run.choice.rows(rows, "val").items()}
     count = min(len(side) for side in held_out.values())
     few, label = {n: side[:count] for n, side in held_out.items()}, run.label
     classes = run.choice.classes(rows)
+    _check_classes(run, classes)
     shown = Images.load(few, size, label, classes)
     train_side = Images.load(run.choice.rows(rows, "train"), size, label, classes)
     return Data(train_side, shown.first(count, run.crop_px))
+
+
+def _check_classes(run: Plan, found: Sequence[str]) -> None:
+    wanted = run.class_count()
+    if wanted is not None and wanted != len(found):
+        named = ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
+        raise ParamsError(
+            f"the column '{run.label}' has {len(found)} classes ({named}), the run says {wanted}",
+            where="train.*.classes in params.yaml",
+            fix=f"write classes: {len(found)}",
+        )
 
 
 def _device(name: str) -> torch.device:

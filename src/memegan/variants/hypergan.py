@@ -61,6 +61,9 @@ class HyperGANRun(Plan):
         self.plans()
         return self
 
+    def class_count(self) -> int | None:
+        return self.classes
+
     def for_images(self, count: int) -> Self:
         """Choose `augment` and `on_collapse` where the run says auto.
 

@@ -64,6 +64,9 @@ class PixelCNNRun(Plan):
             )
         return self
 
+    def class_count(self) -> int | None:
+        return self.classes
+
 
 class PixelCNNPlus(Variant):
     """One network that is trained by the likelihood of real images alone."""
