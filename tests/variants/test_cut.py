@@ -162,7 +162,7 @@ def test_the_fifth_block_is_the_last_scale_where_there_are_as_many() -> None:
 
 def test_the_defaults_are_the_papers() -> None:
     values = {key: SMALL[key] for key in ("variant", "section", "data", "seed", "threads")}
-    plan = {**values, "total_images": 1, "batch_size": 1, "crop_px": 256}
+    plan = {**values, "total_images": 1, "batch_size": 1, "crop_px": 256, "load_px": None}
     run = CUTRun.model_validate(plan)
     v = CUT(run)
     assert count_parameters(v.generator_ab) == 11_378_179

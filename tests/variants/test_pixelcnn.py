@@ -200,7 +200,7 @@ def test_presets_are_widths_and_depths_that_may_be_said_otherwise() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"crop_px": 18}, "multiple of 4"),
+        ({"crop_px": 18, "load_px": 18}, "multiple of 4"),
         ({"label": "mood"}, "come together"),
         ({"classes": 3}, "come together"),
         ({"ema_rampup": 0.0}, "ema_rampup"),

@@ -105,7 +105,7 @@ def test_a_step_is_the_papers(changes: Params, seen: int, scale: int) -> None:
 
 def test_the_defaults_are_the_papers() -> None:
     values = {key: SMALL[key] for key in ("variant", "section", "data", "seed", "threads")}
-    plan = {**values, "total_images": 1, "batch_size": 1, "crop_px": 128}
+    plan = {**values, "total_images": 1, "batch_size": 1, "crop_px": 128, "load_px": None}
     run = SuperResRun.model_validate(plan)
     assert count_parameters(SuperRes(run)) == 1_517_571
     assert (run.scale, run.learning_rate, run.gan.kind) == (4, 2e-4, "none")

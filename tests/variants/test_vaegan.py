@@ -213,8 +213,8 @@ def test_it_learns_to_give_images_back() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"crop_px": 24}, "power of two"),
-        ({"crop_px": 512}, "power of two"),
+        ({"crop_px": 24, "load_px": None}, "power of two"),
+        ({"crop_px": 512, "load_px": None}, "power of two"),
         ({"feature_stage": 3}, "2 stages at crop_px 16"),
         ({"kl": {"wait": 3}}, "extra"),
         ({"gamma": -1}, "greater than or equal"),
