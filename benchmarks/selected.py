@@ -34,6 +34,7 @@ from memegan.variants.hypergan import VARIANT, HyperGANRun
 PICTURES, DRAWN_PX, SIDE_PX, CLUSTERS = 3200, 128, 32, 6
 HELD_OUT, JUDGED = 4, 128  # every fourth picture is for judging; so many of each kind do
 CPU_S = 120
+DISTANCES = ("swd", KID)
 RUN: dict[str, object] = {
     **{"variant": "hypergan", "section": "train.memes", "data": {"a": "meme"}, "threads": 1},
     **{"crop_px": SIDE_PX, "batch_size": 64, "flip": False, "total_images": 10**9},
@@ -74,13 +75,13 @@ class Selected:
         yield lambda seed: learnt(str(case["learns_from"]), seed)
 
     def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
-        """Medians over the seeds, and the worst and best of each."""
+        """Medians over the seeds, and the worst of each: the lowest score, the largest distance."""
         words = Counter(str(s["outcome"]) for s in samples)
         names = [name for name in samples[0] if name != "outcome"]
         values = {name: [float(s[name]) for s in samples] for name in names}
         middle = {name: median(found) for name, found in values.items()}
-        ends = {name: [min(found), max(found)] for name, found in values.items()}
-        return {"outcomes": dict(sorted(words.items())), **middle, "least and most": ends}
+        worst = {n: (max if n.startswith(DISTANCES) else min)(v) for n, v in values.items()}
+        return {"outcomes": dict(sorted(words.items())), **middle, "worst": worst}
 
 
 @cache

@@ -105,10 +105,12 @@ QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "placeholder": "a few words in `dedup.placeholder_posts` posts or more: a notice of removal",
     "too_small": "a side shorter than `dedup.min_size_px`",
 }
-FIGURES = {  # of docs/benchmarks/learn.json: medians over the seeds
+FIGURES = {  # of docs/benchmarks/learn.json and selected.json: medians over the seeds
     **{"modes": "modes", "accepted": "accepted", "psnr": "PSNR", "psnr_affine": "affine"},
     **{"psnr_gain": "gain in dB", "psnr_gain_low": "its lower end", "ssim": "SSIM"},
     **{"kodak_gain": "dB above bicubic, kodak", "skimage_gain": "skimage"},
+    **{"score": "score", "swd own": "SWD to its own kind", "swd kept": "SWD to the kept kind"},
+    **{"kid_random3 own": "KID to its own kind", "kid_random3 kept": "KID to the kept kind"},
 }
 PICTURES = ("empty", "not_media", "truncated", "too_many_pixels")
 LISTED = ("takedown", "blocklisted")
