@@ -124,6 +124,13 @@ def go_on(
     return train(variant, data_of(run), run, keep, state, stop or Stop(math.inf))
 
 
+def unstopped(name: str, folder: Path) -> tuple[bytes, MemoryTracker]:
+    """Train when nothing stops it; return the final state and what was noted."""
+    path, tracker = folder / "unstopped.safetensors", MemoryTracker()
+    go_on(name, path, tracker=tracker)
+    return path.read_bytes(), tracker
+
+
 def stopped_after(name: str, state: Path, steps: int) -> None:
     """Train so many steps further and save."""
     with suppress(Stopped):
