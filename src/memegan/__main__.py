@@ -13,7 +13,7 @@ from memegan.threads import share_cores, wait_politely
 
 wait_politely()
 _CLI = Path(__file__).parent / "cli"
-_PICTURES = ("dedup", "resize", "select")  # commands whose threads take a picture each
+_PICTURES = ("bench", "dedup", "resize", "select")  # their threads take a picture each
 
 
 def main() -> int:
