@@ -48,12 +48,12 @@ SAID: Mapping[str, Mapping[str, object]] = {
     **{"cut": _CUT, "fastcut": {**_CUT, "recipe": "fastcut", "lambda_nce": 2.0}},
 }
 RUNS = {name: {**COMMON, **_ADVERSARIAL, **said} for name, said in SAID.items()}
-CPU_S: Mapping[str, float] = {"unet": 300}
+CPU_S = 600
 LEAST_DB = {"resnet": 2.5}
 CASES: Mapping[str, Case] = {
     name: {
         "learns": "translation",
-        "cpu_s": CPU_S.get(name, 600),
+        "cpu_s": CPU_S,
         "least_db": LEAST_DB.get(name, 1.0),
         "run": said,
     }
