@@ -40,6 +40,7 @@ COMMON: dict[str, object] = {
     **{"crop_px": _modes.SIDE, "batch_size": 64, "flip": False, "total_images": 10**9},
     **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
     **{"schedule": {"kind": "constant"}, "ema_half_life_images": 5000, "max_skipped": 1000},
+    **{"precision": "bfloat16", "memory_format": "channels_last"},
 }
 NETWORK: dict[str, dict[str, object]] = {
     "dcgan": {"z_size": 64, "generator_width": 16, "discriminator_width": 16},
@@ -49,7 +50,7 @@ NETWORK: dict[str, dict[str, object]] = {
 }
 RUNS: dict[str, dict[str, object]] = {
     "dcgan": {"trainer": {"learning_rate": 1e-3}},
-    "sngan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
+    "sngan": {"trainer": {"learning_rate": 2e-3, "beta1": 0.5}},
     "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
     "fastgan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3}},
 }
