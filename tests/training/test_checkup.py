@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.trainer import After, made
+from tests.training.trainer import After, OneLayer, made
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from memegan.dataset import Batch, Images
 from memegan.errors import Stopped, TrainingError
-from memegan.losses import l1
-from memegan.optimizing import adam, descend
 from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.alarms import compare
@@ -25,7 +23,7 @@ from memegan.training.checkup import SAMPLES
 from memegan.training.health import Health, Likes
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Latent, Plan, Variant
+from memegan.variants.base import Latent, Plan
 
 BEST = Health(0.9, 0.9, 0.0, 0.0)
 
@@ -119,7 +117,7 @@ def test_a_set_of_copies_itself_and_one_of_two_pictures_are_measured() -> None:
 # In a training -----------------------------------------------------------------------------------
 
 
-class Modes(Variant):
+class Modes(OneLayer):
     """Makes a picture of each code; from step `breaks` on few of them, or the training pictures."""
 
     steps: Tensor
@@ -127,22 +125,13 @@ class Modes(Variant):
     def __init__(self, breaks: int, broken: str) -> None:
         super().__init__()
         self.breaks, self.broken = breaks, broken
-        self.net = nn.Conv2d(3, 3, 1)
         self.register_buffer("steps", torch.zeros(()))
-
-    def nets(self) -> dict[str, nn.Module]:
-        return {"net": self.net}
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        return {"net": adam([self.net], 0.01, (0.5, 0.999))}
 
     def step(
         self, batch: Batch, optimizers: Mapping[str, Optimizer], numbers: Numbers
     ) -> dict[str, Tensor]:
         self.steps += 1
-        distance = l1(self.net(batch.images["a"]), batch.images["a"])
-        descend(optimizers["net"], distance)
-        return {"distance": distance}
+        return self.descended(batch, optimizers)
 
     def show(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers

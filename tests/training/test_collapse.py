@@ -7,23 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.trainer import After, data_of, made
+from tests.training.trainer import After, OneLayer, data_of, made
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from memegan.dataset import Batch
 from memegan.errors import CheckpointError, Stopped, TrainingError
-from memegan.losses import l1
-from memegan.optimizing import adam, descend
 from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.checkpoint import TrainState, Whole, restore
 from memegan.training.loop import train
 from memegan.training.stopping import Stop
-from memegan.variants.base import Plan, Variant
+from memegan.variants.base import Plan
 
 
-class Gray(Variant):
+class Gray(OneLayer):
     """Shows its inputs, or one gray once it has taken any of the steps in `breaks`."""
 
     broken: Tensor
@@ -31,23 +29,14 @@ class Gray(Variant):
     def __init__(self, breaks: set[int]) -> None:
         super().__init__()
         self.breaks = breaks
-        self.net = nn.Conv2d(3, 3, 1)
         self.register_buffer("broken", torch.zeros(()))
-
-    def nets(self) -> dict[str, nn.Module]:
-        return {"net": self.net}
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        return {"net": adam([self.net], 0.01, (0.5, 0.999))}
 
     def step(
         self, batch: Batch, optimizers: Mapping[str, Optimizer], numbers: Numbers
     ) -> dict[str, Tensor]:
         if numbers.images_seen // len(batch.images["a"]) in self.breaks:
             self.broken.fill_(1)
-        distance = l1(self.net(batch.images["a"]), batch.images["a"])
-        descend(optimizers["net"], distance)
-        return {"distance": distance}
+        return self.descended(batch, optimizers)
 
     def show(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers

@@ -10,10 +10,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from memegan.dataset import Images
+from memegan.dataset import Batch, Images
 from memegan.errors import Stopped
-from memegan.optimizing import adam
+from memegan.losses import l1
+from memegan.optimizing import adam, descend
 from memegan.stage import run_stage
 from memegan.tracking.mirror import mirrored
 from memegan.tracking.spool import MemoryTracker, Tracker
@@ -122,6 +125,26 @@ def go_on(
     variant, run = made(name, changes)
     keep = tracker or MemoryTracker()
     return train(variant, data_of(run), run, keep, state, stop or Stop(math.inf))
+
+
+class OneLayer(Variant):
+    """Learns to give its input back, by one layer; what it shows is for others to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Conv2d(3, 3, 1)
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"net": self.net}
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {"net": adam([self.net], 0.01, (0.5, 0.999))}
+
+    def descended(self, batch: Batch, optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+        """Take a step."""
+        distance = l1(self.net(batch.images["a"]), batch.images["a"])
+        descend(optimizers["net"], distance)
+        return {"distance": distance}
 
 
 def unstopped(name: str, folder: Path) -> tuple[bytes, MemoryTracker]:
