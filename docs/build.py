@@ -100,6 +100,7 @@ FRAMES = {  # data/frames/frames.csv
 }
 QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "bad_rect": "the part that counts does not lie in the picture",
+    "editor": "a screenshot: `dedup.editor_bars` bars with tools lie along its sides",
     "flat": "of one colour: its levels spread by less than `dedup.min_contrast`",
     "near_empty": "less than `dedup.min_shown` of it is not of the corners' colour",
     "placeholder": "a few words in `dedup.placeholder_posts` posts or more: a notice of removal",

@@ -49,6 +49,7 @@ class Features:
     pixels_sha256: str  # of the pixels as they were decoded, a JPEG maybe at a smaller scale
     width_px: int
     height_px: int
+    bars: int = 0  # with tools on them, along the sides: editors.bars
 
 
 def phash(gray: np.ndarray) -> int:

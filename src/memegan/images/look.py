@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
+from memegan.images.editors import LEAST_PX, bars, may_have_bars
 from memegan.images.features import THUMB_PX, Features, phash, shown_share, small_copies
 from memegan.images.params import DedupParams
 from memegan.media import BadMedia, header, rgb, sniff
@@ -40,7 +42,15 @@ def look(row: KeptRow, read: Read, min_size_px: int) -> Features | Bad:
         return bad
     small = small_copies(pixels)
     digest = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes()).hexdigest()
-    return Features(phash(small.thumb), small, digest, width, height)
+    tools = _tool_bars(row, data, pixels) if min(width, height) >= LEAST_PX else 0
+    return Features(phash(small.thumb), small, digest, width, height, tools)
+
+
+def _tool_bars(row: KeptRow, data: bytes, pixels: np.ndarray) -> int:
+    """Count an editor's bars: most pictures have nothing like them, the others are read in full."""
+    if not may_have_bars(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)):
+        return 0
+    return bars(cv2.cvtColor(whole(row, data), cv2.COLOR_RGB2GRAY))
 
 
 def too_small(width: int, height: int, min_size_px: int) -> Bad | None:
@@ -62,6 +72,8 @@ def junk(seen: Features, posts: int, p: DedupParams) -> Bad | None:
     told = f"{shown:.3f} of it is not of the corners' colour"
     if shown < p.min_shown:
         return Bad("near_empty", told)
+    if 0 < p.editor_bars <= seen.bars:
+        return Bad("editor", f"{seen.bars} bars with tools along its sides")
     if 0 < p.placeholder_posts <= posts and shown < _FEW_WORDS:
         return Bad("placeholder", f"{posts} posts show it, {told}")
     return None

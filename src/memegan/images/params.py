@@ -52,6 +52,9 @@ class DedupParams(Section):
     min_shown: float = Field(
         default=0.003, ge=0, lt=1, description="least share that is not of the corners' colour"
     )
+    editor_bars: int = Field(
+        default=2, ge=0, description="bars with tools of a screenshot of an editor; 0: keep them"
+    )
     placeholder_posts: int = Field(
         default=4, ge=0, description="posts that show one empty-looking file: a notice; 0: never"
     )
