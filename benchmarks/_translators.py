@@ -29,12 +29,15 @@ COMMON: Mapping[str, object] = {
     **{"checkpoint_every_images": 10**9, "grid_every_images": 10**9},
 }
 _ADVERSARIAL: Mapping[str, object] = {
-    **{"batch_size": 4, "learning_rate": 1e-3},
+    **{"batch_size": 4, "learning_rate": 2e-3},
     **{"discriminator": "scales", "discriminator_width": 24},
     "schedule": {"kind": "linear", "decay_from": 0.3},
 }
-_RESNET = {"width": 16, "blocks": 3, "upsample": "resize"}
-_CYCLEGAN = {"variant": "cyclegan", "lambda_cycle": 5.0, "lambda_identity": 5.0}
+_RESNET = {"width": 16, "blocks": 3, "upsample": "resize", "stem_kernel": 3}
+_CYCLEGAN = {
+    **{"variant": "cyclegan", "lambda_cycle": 5.0, "lambda_identity": 5.0, "identity_every": 2},
+    **{"ema_half_life_images": 1500, "ema_rampup": 0.1},
+}
 _MODEL = {"norm": "batch", "resnet": _RESNET, "unet": {"width": 6}, "vgg16": {"width": 16}}
 _CUT = {
     **{"variant": "cut", "network": {**_RESNET, "norm": "batch"}},

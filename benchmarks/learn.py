@@ -7,39 +7,34 @@ are asked. A sample is one training from a seed; reached is 24 modes hit and a q
 What translators and the enlarger learn, _translators.py and _superresolution.py say.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
 
 from benchmarks import _modes, _superresolution, _translators
+from benchmarks._cpu_time import Trained, trained
 from memegan.cli.bench import Case, Sample
 from memegan.dataset import Batch, Images
-from memegan.errors import Stopped
 from memegan.rng import Numbers
-from memegan.tracking.spool import MemoryTracker
-from memegan.training import checkpoint
-from memegan.training.checkpoint import Whole
-from memegan.training.ema import averages_of
-from memegan.training.loop import Data, train
-from memegan.training.stopping import Stop
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
 CPU_S = 300
-COUNT = 2700
+TRAINING, COUNT = 20_000, 2700  # pictures
 LEAST_MODES, LEAST_ACCEPTED = 24, 0.25
 COMMON: dict[str, object] = {
     **{"variant": "hypergan", "section": "train.modes", "data": {"a": "modes"}, "threads": 1},
-    **{"crop_px": _modes.SIDE, "batch_size": 64, "flip": False, "total_images": 10**9},
+    **{"crop_px": _modes.SIDE, "batch_size": 64, "flip": False, "total_images": 1},
     **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
-    **{"schedule": {"kind": "constant"}, "ema_half_life_images": 5000, "max_skipped": 1000},
+    **{
+        "schedule": {"kind": "linear", "decay_from": 0.5},
+        "ema_half_life_images": 5000,
+        "max_skipped": 1000,
+    },
     **{"precision": "bfloat16", "memory_format": "channels_last"},
 }
 NETWORK: dict[str, dict[str, object]] = {
@@ -84,17 +79,6 @@ class Learn:
         return {"outcomes": dict(sorted(words.items())), **middle, "worst": worst}
 
 
-class CpuTime(Stop):
-    """Time is up after so many seconds of this process's processors."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(float("inf"))
-        self.until_s = time.process_time() + seconds
-
-    def exit_code(self) -> int:
-        return 75 if time.process_time() > self.until_s else super().exit_code()
-
-
 def run_of(preset: str, seed: int) -> HyperGANRun:
     """Return the run of a preset."""
     said = {**COMMON, **RUNS[preset], "seed": seed}
@@ -105,18 +89,11 @@ def learnt(preset: str, seed: int, cpu_s: float = CPU_S) -> Sample:
     """Train from a seed and count what the averaged generator makes."""
     torch.set_num_threads(1)
     run = run_of(preset, seed)
-    pixels = Images({"a": _modes.pictures(4000, seed)[0]})
-    data = Data(pixels, pixels.first(run.grid_count, run.crop_px))
-    variant = VARIANT.make(run)
-    with TemporaryDirectory() as folder:
-        state = Path(folder) / "state.safetensors"
-        with suppress(Stopped):
-            train(variant, data, run, MemoryTracker(), state, CpuTime(cpu_s))
-        whole = Whole(variant, averages_of(variant.nets()), variant.optimizers())
-        images = checkpoint.restore(state, whole).images_seen
-    found = counted(_modes.classify(_samples(whole, COUNT)))
+    pixels = Images({"a": _modes.pictures(TRAINING, seed)[0]})
+    done = trained(run, pixels, cpu_s)
+    found = counted(_modes.classify(_samples(done, run, COUNT)))
     reached = found["modes"] >= LEAST_MODES and found["accepted"] >= LEAST_ACCEPTED
-    return {"outcome": "reached" if reached else "missed", **found, "images": images}
+    return {"outcome": "reached" if reached else "missed", **found, **done.cost()}
 
 
 def counted(modes: Tensor) -> dict[str, float]:
@@ -128,11 +105,11 @@ def counted(modes: Tensor) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _samples(whole: Whole, count: int) -> Tensor:
-    made = []
+def _samples(done: Trained, run: HyperGANRun, count: int) -> Tensor:
+    variant, made = VARIANT.make(run), []
     for start in range(0, count, 100):
         batch = Batch({"a": torch.zeros(100, 3, _modes.SIDE, _modes.SIDE)})
-        shown = whole.variant.show(whole.averages, batch, Numbers(0, start))
+        shown = variant.show(done.averages, batch, Numbers(0, start))
         made.append(shown["fake"])
     return torch.cat(made)
 

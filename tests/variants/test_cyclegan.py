@@ -61,8 +61,11 @@ PAPERS: dict[str, tuple[Said, Said, Said]] = {  # on real and fake images, and t
 }
 
 
-def plain_step(v: CycleGAN, run: CycleGANRun, batch: Batch, adams: list[torch.optim.Adam]) -> None:
+def plain_step(
+    v: CycleGAN, run: CycleGANRun, batch: Batch, adams: list[torch.optim.Adam], step: int
+) -> None:
     """Zhu et al. 2017, sections 3 and 4, as it stands there, one picture set after the other."""
+    weight = 0.0 if step % run.identity_every else run.lambda_identity * run.identity_every
     real_a, real_b = batch.images["a"], batch.images["b"]
     g, f, d_a, d_b = v.generator_ab, v.generator_ba, v.discriminator_a, v.discriminator_b
     on_real, on_fake, on_made = PAPERS[run.gan_loss]
@@ -71,7 +74,7 @@ def plain_step(v: CycleGAN, run: CycleGANRun, batch: Batch, adams: list[torch.op
     cycle = (f(fake_b) - real_a).abs().mean() + (g(fake_a) - real_b).abs().mean()
     identity = (g(real_b) - real_b).abs().mean() + (f(real_a) - real_a).abs().mean()
     adams[0].zero_grad()
-    torch.autograd.backward(gan + run.lambda_cycle * cycle + run.lambda_identity * identity)
+    torch.autograd.backward(gan + run.lambda_cycle * cycle + weight * identity)
     adams[0].step()
     adams[1].zero_grad()
     for judge, real, fake in ((d_a, real_a, fake_a.detach()), (d_b, real_b, fake_b.detach())):
@@ -93,6 +96,7 @@ def adams_of(v: CycleGAN, rate: float) -> list[torch.optim.Adam]:
     [
         {},
         {"lambda_identity": 0.0},
+        {"identity_every": 2},
         {"lambda_cycle": 3.0, "learning_rate": 1e-3},
         {"model": {"generator": "resnet", "norm": "batch", **SMALL}},
         {"model": {"generator": "unet", "norm": "batch", **SMALL}},
@@ -103,7 +107,7 @@ def adams_of(v: CycleGAN, rate: float) -> list[torch.optim.Adam]:
         {"discriminator": "scales"},
     ],
     ids=[
-        *("paper", "no identity", "other weights", "batch norm", "unet", "vgg16"),
+        *("paper", "no identity", "lazy identity", "other weights", "batch norm", "unet", "vgg16"),
         *("vanilla", "hinge", "wasserstein", "scales"),
     ],
 )
@@ -114,7 +118,7 @@ def test_three_steps_are_the_papers(changes: dict[str, object]) -> None:
     optimizers, adams = ours.optimizers(), adams_of(plain, run.learning_rate)
     for n, batch in enumerate(batches):
         ours.step(batch, optimizers, Numbers(run.seed, 2 * n))
-        plain_step(plain, run, batch, adams)
+        plain_step(plain, run, batch, adams, n)
     for (name, p), q in zip(ours.named_parameters(), plain.parameters(), strict=True):
         assert float((p.detach() - q.detach()).abs().max()) < 1e-6, name
         if name.endswith("weight"):
@@ -140,6 +144,18 @@ def test_the_losses_are_unweighted_and_the_papers() -> None:
         {name: float(value) for name, value in wanted.items()}, abs=1e-9
     )
     assert losses.keys() == {*wanted, "discriminator_a", "discriminator_b"}
+
+
+def test_an_identity_loss_that_weighs_nothing_or_is_not_due_is_not_computed() -> None:
+    for changes, steps in (({"lambda_identity": 0.0}, []), ({"identity_every": 2}, [0, 2])):
+        v, run, batches = cyclegan(changes)
+        optimizers = v.optimizers()
+        told = [
+            n
+            for n, batch in enumerate(batches)
+            if "identity" in v.step(batch, optimizers, Numbers(run.seed, 2 * n))
+        ]
+        assert told == steps
 
 
 @pytest.mark.parametrize("gan_loss", ["lsgan", "wgan-gp"])

@@ -17,6 +17,7 @@ from memegan.networks.blocks import Norm, Padded, init_normal, norm_layer
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BLOCKS = (2, 2, 3, 3, 3)  # convolutions between the poolings (configuration D)
 _TIMES = (1, 2, 4, 8, 8)  # channels of each block, in widths
+_HEAD = (16, 8)  # channels before the colours, at width 64 and below: fewer could not mix them
 
 
 class VGG16Encoder(nn.Module):
@@ -99,9 +100,10 @@ class VGG16Generator(nn.Module):
             ]
         )
         head: list[nn.Module] = []
-        for inner, outer in pairwise([k // 2 + k, k // 4, k // 8]):
+        first, last = (max(narrow, k * narrow // 64) for narrow in _HEAD)
+        for inner, outer in pairwise([k // 2 + k, first, last]):
             head += [nn.Conv2d(inner, outer, 3, padding=1), nn.ReLU(inplace=True)]
-        self.head = nn.Sequential(*head, nn.Conv2d(k // 8, 3, 3, padding=1), nn.Tanh())
+        self.head = nn.Sequential(*head, nn.Conv2d(last, 3, 3, padding=1), nn.Tanh())
         init_normal(self.ups)
         init_normal(self.head)
 
