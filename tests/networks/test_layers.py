@@ -249,21 +249,36 @@ def test_weight_norm_and_spectral_norm_are_said_on_a_line_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("init", "deviation"),
+    ("init", "activation", "deviation"),
     [
-        ("normal", 0.02),
-        ("he", math.sqrt(2 / (1 + 0.04) / (64 * 9))),
-        ("xavier", math.sqrt(2 / (64 * 9 + 128 * 9))),
-        ("orthogonal", 1 / math.sqrt(64 * 9)),
+        ("normal", "relu", 0.02),
+        ("he", "relu", math.sqrt(2 / (64 * 9))),
+        ("he", "lrelu", math.sqrt(2 / (1 + 0.04) / (64 * 9))),
+        ("he", "none", 1 / math.sqrt(64 * 9)),
+        ("he", "tanh", 1 / math.sqrt(64 * 9)),
+        ("xavier", "lrelu", math.sqrt(2 / (64 * 9 + 128 * 9))),
+        ("orthogonal", "none", 1 / math.sqrt(64 * 9)),
     ],
 )
-def test_initial_weights_have_the_deviation_of_their_paper(init: str, deviation: float) -> None:
-    planned = blueprint("conv 128\nconv 128 gain=0.5", Frame((64, 8, 8), {}))
+def test_initial_weights_have_the_deviation_of_their_paper(
+    init: str, activation: str, deviation: float
+) -> None:
+    text = f"conv 128 activation={activation}\nconv 128 gain=0.5"
+    planned = blueprint(text, Frame((64, 8, 8), {}))
     torch.manual_seed(1)
     net = Network(planned, init)  # type: ignore[arg-type] # the parametrised words
-    found = float(net.get_parameter("layers.00_conv.weight").detach().std())
+    first = "layers.00_conv" if activation == "none" else "layers.00_conv.core"
+    found = float(net.get_parameter(f"{first}.weight").detach().std())
     assert found == pytest.approx(deviation, rel=0.03)
-    assert not net.get_parameter("layers.00_conv.bias").any()
+    assert not net.get_parameter(f"{first}.bias").any()
+
+
+def test_r3gans_pictures_begin_with_the_deviation_of_its_latent() -> None:
+    """Huang et al. 2024: a layer without an activation keeps the variance, a block adds nothing."""
+    known = variables(64, 32, 64, 1)
+    torch.manual_seed(1)
+    net = Network(blueprint(PRESETS["r3gan"].generator, Frame((64,), known)), "he")
+    assert 0.5 < float(net(torch.randn(256, 64)).detach().std()) < 2
 
 
 def test_a_gain_scales_the_initial_weights() -> None:

@@ -11,6 +11,7 @@ from memegan.networks.fitting import Blueprint
 from memegan.networks.layer import Ended, Weighted
 
 Init = Literal["normal", "he", "xavier", "orthogonal", "torch"]
+_SLOPES = {"relu": 0.0, "lrelu": 0.2}  # of lines that end in one
 
 
 class Network(nn.Module):
@@ -22,9 +23,10 @@ class Network(nn.Module):
         self.layers = nn.ModuleDict(
             {f"{n:02d}_{node.kind}": node.make() for n, node in enumerate(plan.nodes)}
         )
-        initialise(self, init)
         steps = list(self.layers.values())
         for node, step in zip(plan.nodes, steps, strict=True):
+            ends = node.layer.activation if isinstance(node.layer, Ended) else "none"
+            initialise(step, init, _SLOPES.get(ends, 1.0))
             if isinstance(node.layer, Weighted) and node.layer.gain != 1:
                 _scale(step, node.layer.gain)
         for node, step in zip(plan.nodes, steps, strict=True):
@@ -80,11 +82,14 @@ class Network(nn.Module):
         return label
 
 
-def initialise(net: nn.Module, how: Init) -> None:
+def initialise(net: nn.Module, how: Init, slope: float = 1.0) -> None:
     """Draw initial weights of convolutions and linear layers, in the order of the modules.
 
-    normal: N(0, .02) (Radford et al. 2016); he: He et al. 2015 for leaky ReLU of slope .2; xavier:
-    Glorot and Bengio 2010; orthogonal: Saxe et al. 2014; torch: as torch makes them.
+    normal: N(0, .02) (Radford et al. 2016); he: He et al. 2015, eq. 15; xavier: Glorot and Bengio
+    2010; orthogonal: Saxe et al. 2014; torch: as torch makes them.
+
+    Args:
+        slope: of the leaky ReLU that follows; 1 where none does, and `he` keeps the variance.
     """
     if how == "normal":
         init_normal(net)
@@ -94,7 +99,7 @@ def initialise(net: nn.Module, how: Init) -> None:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             match how:
                 case "he":
-                    nn.init.kaiming_normal_(layer.weight, 0.2)
+                    nn.init.kaiming_normal_(layer.weight, slope)
                 case "xavier":
                     nn.init.xavier_uniform_(layer.weight)
                 case "orthogonal":

@@ -209,6 +209,9 @@ resizable_stack up leave=1 width=$width max=4*$width {
 }
 conv 3 activation=tanh
 """,
-        says={"network": {"init": "normal"}, "loss": {"name": "hinge", "reconstruction": 1.0}},
+        says={
+            "network": {"init": "normal", "spectral_norm": True},
+            "loss": {"name": "hinge", "reconstruction": 1.0},
+        },
     ),
 }
