@@ -1,5 +1,6 @@
 """CUT and FastCUT: patches are compared as the paper says, and nothing is encoded twice."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,16 @@ def test_what_becomes_of_a_picture_of_a_does_not_depend_on_those_of_b(norm: str)
         found.append({name: float(losses[name].detach()) for name in ("nce", "nce_identity")})
     assert found[0]["nce"] == pytest.approx(found[1]["nce"], abs=1e-9)
     assert found[0]["nce_identity"] != pytest.approx(found[1]["nce_identity"], abs=1e-9)
+
+
+@pytest.mark.parametrize("recipe", ["cut", "fastcut"])
+def test_statistics_are_of_the_pictures_that_are_translated(recipe: str) -> None:
+    network = {"width": 4, "blocks": 2, "norm": "batch"}
+    v, run, batch = cut({**SMALL, "recipe": recipe, "network": network})
+    seen = next(n for n in range(9) if not is_mirrored(run.seed, n))
+    plain = copy.deepcopy(v.generator_ab)
+    v.step(batch, v.optimizers(), Numbers(run.seed, seen))
+    plain(batch.images["a"])
+    wanted = dict(plain.named_buffers())
+    assert any("running_var" in key for key in wanted)
+    assert all(torch.equal(x, wanted[key]) for key, x in v.generator_ab.named_buffers())

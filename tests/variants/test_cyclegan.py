@@ -1,5 +1,6 @@
 """CycleGAN: one step is the paper's, the pool is Shrivastava's, the golden numbers hold."""
 
+import copy
 import gc
 import hashlib
 import json
@@ -144,6 +145,19 @@ def test_the_losses_are_unweighted_and_the_papers() -> None:
         {name: float(value) for name, value in wanted.items()}, abs=1e-9
     )
     assert losses.keys() == {*wanted, "discriminator_a", "discriminator_b"}
+
+
+def test_statistics_are_of_the_pictures_that_a_generator_translates() -> None:
+    """Else it would run, in use, with statistics of what it was shown besides while it learnt."""
+    v, run, batches = cyclegan({"model": {"generator": "resnet", "norm": "batch", **SMALL}})
+    plain = copy.deepcopy(v)
+    v.step(batches[0], v.optimizers(), Numbers(run.seed, 0))
+    plain.generator_ab(batches[0].images["a"])
+    plain.generator_ba(batches[0].images["b"])
+    for name in ("generator_ab", "generator_ba"):
+        ours, wanted = (dict(one.get_submodule(name).named_buffers()) for one in (v, plain))
+        assert any("running_var" in key for key in wanted)
+        assert all(torch.equal(ours[key], wanted[key]) for key in wanted)
 
 
 def test_an_identity_loss_that_weighs_nothing_or_is_not_due_is_not_computed() -> None:

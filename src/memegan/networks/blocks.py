@@ -1,5 +1,7 @@
 """Blocks and rules that all networks share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -27,6 +29,23 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
             return nn.BatchNorm2d(channels)
         case "none":
             return nn.Identity()
+
+
+@contextmanager
+def statistics_kept(*nets: nn.Module) -> Iterator[None]:
+    """Within the block a pass moves no running statistics of batch norm.
+
+    They are for use, and there a network sees the pictures of one domain: what it is shown besides
+    while it learns would leave it with statistics of neither.
+    """
+    norms = [layer for net in nets for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 def padding_layer(kind: Padding, size_px: int) -> nn.Module:

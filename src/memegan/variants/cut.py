@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from memegan.dataset import Batch
 from memegan.losses import lsgan_fake, lsgan_real, patch_nce
-from memegan.networks.blocks import Norm, Padding
+from memegan.networks.blocks import Norm, Padding, statistics_kept
 from memegan.networks.patches import PatchHeads, TappedResNet
 from memegan.networks.translation import Judge, ResNetShape, Upsample, translation_discriminator
 from memegan.optimizing import adam, descend, freeze
@@ -96,11 +96,12 @@ class CUT(Variant):
         a mirrored batch of FastCUT needs its sources encoded by themselves.
         """
         p, a, b = self.run, batch.images["a"], batch.images["b"]
+        n = len(a)
         keeps_b = p.recipe == "cut"
         mirrored = not keeps_b and bool(numbers.uniform("mirror", 1) < 0.5)
         sources = torch.cat([a, b]) if keeps_b else a
-        made, seen = self._translated(sources.flip(3) if mirrored else sources, len(a))
-        fake = made[: len(a)]
+        made, seen = self._translated(sources.flip(3) if mirrored else sources, n)
+        fake = made[:n]
         judge = 0.5 * (
             lsgan_fake(self.discriminator_b(fake.detach())) + lsgan_real(self.discriminator_b(b))
         )
@@ -111,11 +112,10 @@ class CUT(Variant):
         places = self._places(seen, numbers)
         with torch.no_grad():
             if mirrored:
-                seen = self.generator_ab.encode(a)
+                seen = self._encoded(a, n)
             keys = self.heads(seen, places)
-        found = self._encoded(made, len(a))
+        found = self._encoded(made, n)
         queries = self.heads([x.flip(3) for x in found] if mirrored else found, places)
-        n = len(a)
         nce = self._nce([q[:n] for q in queries], [k[:n] for k in keys])
         losses = {"gan": gan, "nce": nce, "discriminator": judge}
         if keeps_b:
@@ -136,13 +136,17 @@ class CUT(Variant):
 
     def _translated(self, sources: Tensor, count: int) -> tuple[Tensor, list[Tensor]]:
         """Translate pictures of a, `count` of them, and of b behind them; tell what was seen."""
-        parts = [self.generator_ab.translate(part) for part in self._apart(sources, count)]
+        first, *rest = self._apart(sources, count)
+        parts = [self.generator_ab.translate(first)]
+        with statistics_kept(self.generator_ab):
+            parts += [self.generator_ab.translate(part) for part in rest]
         made, seen = zip(*parts, strict=True)
         return torch.cat(made), [torch.cat(scale) for scale in zip(*seen, strict=True)]
 
     def _encoded(self, images: Tensor, count: int) -> list[Tensor]:
         """Give the features of what pictures of a became, `count` of them, and those of b."""
-        parts = [self.generator_ab.encode(part) for part in self._apart(images, count)]
+        with statistics_kept(self.generator_ab):
+            parts = [self.generator_ab.encode(part) for part in self._apart(images, count)]
         return [torch.cat(scale) for scale in zip(*parts, strict=True)]
 
     def _apart(self, images: Tensor, count: int) -> list[Tensor]:
