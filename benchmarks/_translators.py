@@ -41,7 +41,7 @@ _CYCLEGAN = {
 _MODEL = {"norm": "batch", "resnet": _RESNET, "unet": {"width": 6}, "vgg16": {"width": 16}}
 _CUT = {
     **{"variant": "cut", "network": {**_RESNET, "norm": "batch"}},
-    **{"patches": 128, "head_size": 64, "ema_half_life_images": 2000, "ema_rampup": 0.2},
+    **{"patches": 24, "head_size": 64, "ema_half_life_images": 2000, "ema_rampup": 0.2},
 }
 SAID: Mapping[str, Mapping[str, object]] = {
     **{
@@ -51,7 +51,7 @@ SAID: Mapping[str, Mapping[str, object]] = {
     **{"cut": _CUT, "fastcut": {**_CUT, "recipe": "fastcut", "lambda_nce": 2.0}},
 }
 RUNS = {name: {**COMMON, **_ADVERSARIAL, **said} for name, said in SAID.items()}
-CPU_S = 600
+CPU_S = 450
 LEAST_DB = {"resnet": 2.5}
 CASES: Mapping[str, Case] = {
     name: {
