@@ -30,11 +30,8 @@ COMMON: dict[str, object] = {
     **{"variant": "hypergan", "section": "train.modes", "data": {"a": "modes"}, "threads": 1},
     **{"crop_px": _modes.SIDE, "batch_size": 64, "flip": False, "total_images": 1},
     **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
-    **{
-        "schedule": {"kind": "linear", "decay_from": 0.5},
-        "ema_half_life_images": 5000,
-        "max_skipped": 1000,
-    },
+    **{"schedule": {"kind": "linear", "decay_from": 0.5}, "ema_half_life_images": 5000},
+    "max_skipped": 1000,
     **{"precision": "bfloat16", "memory_format": "channels_last"},
 }
 NETWORK: dict[str, dict[str, object]] = {

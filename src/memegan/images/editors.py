@@ -49,12 +49,15 @@ def bars(gray: np.ndarray) -> int:
 def dividing(gray: np.ndarray) -> np.ndarray:
     """Return the rows below which a long step between two even lines lies, ascending."""
     length = max(2, int(_LONG * gray.shape[1]))
-    level = gray.astype(np.int16)
-    even = np.abs(np.diff(level, axis=1)) <= _EVEN
-    step = np.abs(np.diff(level, axis=0))[:, 1:] >= _STEP
-    mask = (step & even[:-1] & even[1:]).astype(np.uint8)
-    long = cv2.erode(mask, np.ones((1, length), np.uint8), borderValue=0)
-    return np.flatnonzero(long.any(axis=1))
+    even = cv2.absdiff(gray[:, 1:], gray[:, :-1]) <= _EVEN
+    step = cv2.absdiff(gray[1:], gray[:-1])[:, 1:] >= _STEP
+    mask = (step & even[:-1] & even[1:]).view(np.uint8)
+    full = np.flatnonzero(np.count_nonzero(mask, axis=1) >= length)
+    if not len(full):
+        return full
+    line = np.ones((1, length), np.uint8)
+    long = cv2.erode(mask[full], line, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(full[long.any(axis=1)])
 
 
 def _bands(gray: np.ndarray, widest: float) -> Iterator[np.ndarray]:

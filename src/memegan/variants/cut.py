@@ -53,7 +53,9 @@ class CUTRun(Plan):
     discriminator_width: int = Field(default=64, ge=4, description="channels of its first layer")
     learning_rate: float = Field(default=2e-4, gt=0, description="of all three Adams")
     lambda_nce: float | None = Field(default=None, ge=0, description="1 for cut, 10 for fastcut")
-    patches: int = Field(default=256, ge=2, description="places a picture and scale")
+    patches: int = Field(
+        default=256, ge=2, description="places a picture and scale; 24 suit 64 px, 64 suit 128 px"
+    )
     head_size: int = Field(default=256, ge=4, description="numbers that describe a patch")
     temperature: float = Field(default=0.07, gt=0, description="tau of the similarities")
 
