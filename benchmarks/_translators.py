@@ -35,7 +35,7 @@ _ADVERSARIAL: Mapping[str, object] = {
 }
 _RESNET = {"width": 16, "blocks": 3, "upsample": "resize", "stem_kernel": 3}
 _CYCLEGAN = {
-    **{"variant": "cyclegan", "lambda_cycle": 5.0, "lambda_identity": 5.0, "identity_every": 2},
+    **{"variant": "cyclegan", "lambda_cycle": 2.0, "lambda_identity": 5.0, "identity_every": 2},
     **{"ema_half_life_images": 1500, "ema_rampup": 0.1},
 }
 _MODEL = {"norm": "batch", "resnet": _RESNET, "unet": {"width": 6}, "vgg16": {"width": 16}}
