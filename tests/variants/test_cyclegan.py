@@ -161,7 +161,11 @@ def test_statistics_are_of_the_pictures_that_a_generator_translates() -> None:
 
 
 def test_an_identity_loss_that_weighs_nothing_or_is_not_due_is_not_computed() -> None:
-    for changes, steps in (({"lambda_identity": 0.0}, []), ({"identity_every": 2}, [0, 2])):
+    cases: list[tuple[dict[str, object], list[int]]] = [
+        ({"lambda_identity": 0.0}, []),
+        ({"identity_every": 2}, [0, 2]),
+    ]
+    for changes, steps in cases:
         v, run, batches = cyclegan(changes)
         optimizers = v.optimizers()
         told = [
