@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.images.pictures import drawn, encoded
+from tests.images.pictures import drawn, encoded, window
 from tests.video.clips import FPS, clip, shot, tone
 
 from memegan.__main__ import commands, main
@@ -350,6 +350,17 @@ def test_a_damaged_pack_stops_and_leaves_nothing(run: Run) -> None:
     (pack,) = Path("small/packs").iterdir()
     pack.write_bytes(pack.read_bytes()[:-4000])
     assert "the pack ends inside" in refused(run, 1, "unpack", "small/images.csv", "--out", "o")
+
+
+def test_screenshots_of_editors_are_kept_on_demand(run: Run) -> None:
+    Path("shots").mkdir()
+    Path("shots/a.png").write_bytes(encoded(window(drawn(3, 480, 320))))
+    assert run("dedup", "shots", "--out", "told")[0] == 0
+    assert [row.reason for row in read_table(Path("told/quarantine.csv"), QuarantineRow)] == [
+        "editor"
+    ]
+    assert run("dedup", "shots", "--out", "kept", "--editor-bars", "0")[0] == 0
+    assert len(read_table(Path("kept/kept.csv"), KeptRow)) == 1
 
 
 @pytest.mark.skipif(not REAL, reason="MEMEGAN_REAL_DATA names no folder of real files")

@@ -4,31 +4,12 @@ import cv2
 import numpy as np
 import pytest
 from tests.images.albums import decide, kept
-from tests.images.pictures import captioned, drawn, encoded
+from tests.images.pictures import captioned, drawn, encoded, window
 
 from memegan.images.editors import bars, dividing
 from memegan.images.params import DedupParams
 
 LAX = DedupParams(max_quarantined=1)
-WORDS = ("File", "Edit", "View", "Image", "Layer", "Tools", "Help")
-
-
-def window(picture: np.ndarray, width: int = 800, height: int = 600) -> np.ndarray:
-    """Draw an editor that shows a picture: title, menu, tools, a palette at the left, a status."""
-    screen = np.full((height, width, 3), 120, np.uint8)
-    foot = height - 22
-    for top, bottom, level in ((0, 22, 70), (22, 44, 235), (44, 76, 215), (foot, height, 235)):
-        screen[top:bottom] = level
-    screen[76:foot, :40] = 200
-    for n, word in enumerate(WORDS):
-        place, font = (8 + 55 * n, 38), cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(screen, word, place, font, 0.4, (20, 20, 20), 1)
-        cv2.putText(screen, word, (8 + 90 * n, height - 7), font, 0.4, (20, 20, 20), 1)
-        cv2.rectangle(screen, (10 + 32 * n, 50), (28 + 32 * n, 68), (60, 40 * n, 180), 2)
-        cv2.circle(screen, (20, 100 + 36 * n), 10, (180, 60, 30 * n), 2)
-    high, wide = picture.shape[:2]
-    screen[120 : 120 + high, 200 : 200 + wide] = picture
-    return screen
 
 
 def framed(picture: np.ndarray) -> np.ndarray:

@@ -50,6 +50,9 @@ def dedup(
     min_shown: Annotated[
         float | None, typer.Option(help="least share that is not empty; 0 keeps all")
     ] = None,
+    editor_bars: Annotated[
+        int | None, typer.Option(help="bars of a screenshot of an editor; 0 keeps all")
+    ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="also review.html: what is alike, side by side")
     ] = False,
@@ -68,6 +71,7 @@ def dedup(
     Example: memegan dedup photos cartoons --out clean, then: memegan resize clean --out small
     """
     least = {"min_size_px": min_size_px, "min_contrast": min_contrast, "min_shown": min_shown}
+    least |= {"editor_bars": editor_bars}
     frames = {"animation": animation, "max_frames": max_frames}
     p = section(DedupParams, mirrored=mirrored, **least, **frames, max_quarantined=1.0)
     workers = os.cpu_count() or 1
