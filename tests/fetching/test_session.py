@@ -1,7 +1,9 @@
 """HTTP as libcurl speaks it for us, against servers on loopback."""
 
+import gc
 import ssl
 import threading
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +62,28 @@ def test_an_answer_that_never_comes_is_not_asked_for_again(web: Web, session: Sa
         assert reason(session, silent, Limits(stall_s=0.3, max_s=20)) == "too_slow"
     web.gate.set()
     assert web.asked["/y"] == 1
+
+
+@pytest.mark.parametrize("status", [200, 404, None])
+def test_an_error_is_gone_when_nobody_holds_it(
+    web: Web, session: SafeSession, status: int | None
+) -> None:
+    """It may hold half a body; whether it waits for the garbage collector must not matter."""
+    url = web.give("/x", Answer(bytes(5000), status=status)) if status else f"http://{HOST}:9/x"
+    gc.disable()
+    try:
+        refused = weakref.ref(_refused(session, url, Limits(max_mb=0.001)))
+        assert refused() is None
+    finally:
+        gc.enable()
+
+
+def _refused(session: SafeSession, url: str, limits: Limits) -> Refused:
+    try:
+        download(session, Request(url), limits)
+    except Refused as error:
+        return error
+    raise AssertionError(f"{url} was not refused")
 
 
 def test_closing_from_another_thread_ends_a_call(web: Web, session: SafeSession) -> None:

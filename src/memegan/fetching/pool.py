@@ -27,19 +27,19 @@ class Task:
         self.media, self.request = media, request
         self.known = known  # the file that we have of it
         self.tries, self.here = 0, 0  # of all places, and of this one
-        self.refused: list[Refused] = []
+        self.refused: list[str] = []  # reasons: an error would keep the body that it was raised over
         self._places = iter((request.url, *media.alternates))
         self._next_place()
 
     def give_up_place(self, error: Refused) -> bool:
         """Go on to the next alternate; False where there is none."""
-        self.refused.append(error)
+        self.refused.append(error.reason)
         return self._next_place()
 
     @property
     def reason(self) -> str:
         """Why there is no file: what will not pass counts more than what may."""
-        return min(self.refused, key=lambda error: error.reason in TRANSIENT).reason
+        return min(self.refused, key=TRANSIENT.__contains__)
 
     def _next_place(self) -> bool:
         url = next(self._places, None)

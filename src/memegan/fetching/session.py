@@ -113,15 +113,20 @@ class SafeSession:
         try:
             self._curl.perform()
         except pycurl.error as error:
-            broken = Refused(_MEANING.get(int(error.args[0]), "no_answer"), str(error.args[-1]))
+            broken = _MEANING.get(int(error.args[0]), "no_answer"), str(error.args[-1])
         finally:
             self._call = None
         if call.raised is not None:
-            raise call.raised
+            try:
+                raise call.raised
+            finally:
+                call.raised = None  # an error that its own frame holds keeps the body until a gc
         if call.is_silent:  # we hung up, which may look like the end of a body
             raise Refused("too_slow", f"silent for {stall_s:g} s")
-        if broken is not None or not call.has_head:
-            raise broken or Refused("no_answer", "it ends in the headers")
+        if broken is not None:
+            raise Refused(*broken)
+        if not call.has_head:
+            raise Refused("no_answer", "it ends in the headers")
 
     def listen(self) -> None:
         """Hang up if nothing has been heard for too long."""
