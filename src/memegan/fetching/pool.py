@@ -27,7 +27,7 @@ class Task:
         self.media, self.request = media, request
         self.known = known  # the file that we have of it
         self.tries, self.here = 0, 0  # of all places, and of this one
-        self.refused: list[str] = []  # reasons: an error would keep the body that it was raised over
+        self.refused: list[str] = []  # reasons: an error would keep its frame, and so the body
         self._places = iter((request.url, *media.alternates))
         self._next_place()
 
