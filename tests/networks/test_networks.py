@@ -14,6 +14,7 @@ from memegan.networks.blocks import (
     Norm,
     Padded,
     ShuffledConv,
+    Upsample,
     count_parameters,
     init_normal,
     norm_layer,
@@ -24,7 +25,6 @@ from memegan.networks.translation import (
     ResNetShape,
     ScalesDiscriminator,
     UNet,
-    Upsample,
     patch_discriminator,
     pixel_discriminator,
     resnet_generator,
@@ -149,6 +149,8 @@ def all_generators() -> list[tuple[str, nn.Module]]:
     ]
     nets += [(f"unet {norm}", unet_generator(4, norm)) for norm in norms]
     nets += [(f"vgg16 {norm}", vgg16_generator(8, norm)) for norm in norms]
+    nets += [(f"unet {up}", unet_generator(4, upsample=up)) for up in ups[1:]]
+    nets += [(f"vgg16 {up}", vgg16_generator(8, upsample=up)) for up in ups[1:]]
     return nets
 
 

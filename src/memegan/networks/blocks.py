@@ -10,6 +10,7 @@ from torch.nn import functional
 
 Norm = Literal["instance", "batch", "none"]
 Padding = Literal["reflect", "zeros"]
+Upsample = Literal["transposed", "resize", "pixelshuffle"]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -68,6 +69,24 @@ class ShuffledConv(nn.Sequential):
         """Give the four kernels of each channel the weights of the first."""
         for values in self[1].parameters():
             values.copy_(values[::4].repeat_interleave(4, 0))
+
+
+def doubling(
+    kind: Upsample, inner: int, outer: int, kernel: Literal[2, 3, 4], padding: Padding = "zeros"
+) -> list[nn.Module]:
+    """Return layers that double the size: a transposed convolution of `kernel`, or what stands in.
+
+    `resize` puts a nearest resize and a 3x3 convolution for it, which leaves no checkerboard (Odena
+    et al. 2016); `pixelshuffle` a sub-pixel convolution that begins without one.
+    """
+    match kind:
+        case "transposed":
+            return [nn.ConvTranspose2d(inner, outer, kernel, 2, (kernel - 1) // 2, kernel % 2)]
+        case "resize":
+            pad = padding_layer(padding, 1)
+            return [nn.Upsample(scale_factor=2), pad, nn.Conv2d(inner, outer, 3)]
+        case "pixelshuffle":
+            return [ShuffledConv(inner, outer, padding_layer(padding, 1))]
 
 
 def init_normal(net: nn.Module, deviation: float = 0.02) -> nn.Module:

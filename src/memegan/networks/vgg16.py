@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from memegan.networks.blocks import Norm, Padded, init_normal, norm_layer
+from memegan.networks.blocks import Norm, Padded, Upsample, doubling, init_normal, norm_layer
 
 # Mean and deviation of ImageNet's pixels in [0, 1]: what published weights were trained with.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -78,7 +78,11 @@ class VGG16Generator(nn.Module):
     """
 
     def __init__(
-        self, width: int = 64, norm: Norm = "instance", encoder_norm: Norm = "none"
+        self,
+        width: int = 64,
+        norm: Norm = "instance",
+        encoder_norm: Norm = "none",
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         k = width
@@ -88,7 +92,7 @@ class VGG16Generator(nn.Module):
             return nn.Sequential(
                 *(nn.Conv2d(inner, middle, 3, padding=1), nn.ReLU(inplace=True)),
                 norm_layer(norm, middle),
-                *(nn.ConvTranspose2d(middle, outer, 4, 2, 1), nn.ReLU(inplace=True)),
+                *(*doubling(upsample, middle, outer, 4), nn.ReLU(inplace=True)),
             )
 
         self.ups = nn.ModuleList(
@@ -116,7 +120,12 @@ class VGG16Generator(nn.Module):
         return out
 
 
-def vgg16_generator(width: int = 64, norm: Norm = "instance", frozen: bool = False) -> nn.Module:
+def vgg16_generator(
+    width: int = 64,
+    norm: Norm = "instance",
+    frozen: bool = False,
+    upsample: Upsample = "transposed",
+) -> nn.Module:
     """Return a `VGG16Generator` that takes any H and W.
 
     With width=64 and batch norm it learns 4,437,267 weights besides the encoder's 14,714,688.
@@ -126,7 +135,7 @@ def vgg16_generator(width: int = 64, norm: Norm = "instance", frozen: bool = Fal
         frozen: the encoder's weights do not learn, and are the published network's; else it has
             norms as well, without which thirteen layers learn slowly from nothing.
     """
-    net = VGG16Generator(width, norm, "none" if frozen else norm)
+    net = VGG16Generator(width, norm, "none" if frozen else norm, upsample)
     net.encoder.requires_grad_(not frozen)
     return Padded(net, 16)
 

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 
 from memegan.dataset import Batch
 from memegan.losses import lsgan_fake, lsgan_real, patch_nce
-from memegan.networks.blocks import Norm, Padding, statistics_kept
+from memegan.networks.blocks import Norm, Padding, Upsample, statistics_kept
 from memegan.networks.patches import PatchHeads, TappedResNet
-from memegan.networks.translation import Judge, ResNetShape, Upsample, translation_discriminator
+from memegan.networks.translation import Judge, ResNetShape, translation_discriminator
 from memegan.optimizing import adam, descend, freeze
 from memegan.params import Section
 from memegan.rng import Numbers
