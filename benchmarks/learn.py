@@ -41,7 +41,7 @@ NETWORK: dict[str, dict[str, object]] = {
     "fastgan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
 }
 RUNS: dict[str, dict[str, object]] = {
-    "dcgan": {"trainer": {"learning_rate": 1e-3}},
+    "dcgan": {"trainer": {"learning_rate": 5e-4}, "loss": {"r1_gamma": 1.0, "r1_every": 4}},
     "sngan": {"trainer": {"learning_rate": 2e-3, "beta1": 0.5}},
     "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
     "fastgan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3}},
