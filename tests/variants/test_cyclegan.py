@@ -388,7 +388,8 @@ def test_an_exported_model_needs_the_file_no_more(
     variant, run = frozen
     export(tmp_path / "model", variant.nets(), run, {"memegan_key": "k"})
     about = json.loads((tmp_path / "model/model.json").read_text())["run"]["model"]["vgg16"]
-    assert about == {"width": 64, "pretrained": True, "sha256": pretrained["sha256"]}
+    shape = {"width": 64, "upsample": "transposed"}
+    assert about == {**shape, "pretrained": True, "sha256": pretrained["sha256"]}
     model, image = load_model(tmp_path / "model"), torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         wanted = variant.nets()["generator_ab"](image)
