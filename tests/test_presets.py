@@ -1,4 +1,4 @@
-"""The recipes for pictures from noise, in their tiny form, from the demo's memes to the report."""
+"""Recipes for one's own pictures, in their tiny form, from the demo's posts to the report."""
 
 import json
 import math
@@ -10,9 +10,12 @@ from benchmarks._project import called, make_data, project
 from memegan.cli.preset import recipe
 from memegan.presets.shrink import shrunk
 
+GENERATE = ("trollface", "anime", "pixels")
+TRANSLATE = ("monet", "cartoon", "horse2zebra", "cage", "superres")
+
 
 @pytest.mark.timeout(900)  # eight stages, each a process of its own
-@pytest.mark.parametrize("name", ["trollface", "anime", "pixels"])
+@pytest.mark.parametrize("name", [*GENERATE, *TRANSLATE])
 def test_a_tiny_recipe_runs_from_the_posts_to_the_report(name: str) -> None:
     with project({}) as folder:
         (folder / "params.yaml").write_text(shrunk(recipe(name)), encoding="utf-8")

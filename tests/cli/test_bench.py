@@ -29,11 +29,13 @@ from memegan.cli.bench import (
     measure,
     told,
 )
+from memegan.cli.preset import recipe
 from memegan.errors import DataError, ParamsError
+from memegan.presets.shrink import shrunk
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
-from memegan.variants.cyclegan import VARIANT, CycleGAN
+from memegan.variants.cyclegan import VARIANT
 
 ROOT = Path(__file__).parents[2]
 TOY = '''"""A toy: counts its blocks, and is killed at one of them where told."""
@@ -257,17 +259,38 @@ def test_an_entry_says_what_is_compared_with_what_and_has_its_samples_least(name
     assert made.cases
 
 
-def test_the_plain_training_and_ours_pay_the_same_losses_step_by_step(tmp_path: Path) -> None:
-    run = train_entry.RUN.model_copy(update={"log_every_images": 2, "total_images": 6})
-    images, tracker = train_entry._images(), MemoryTracker()
-    variant = VARIANT.make(run)
-    assert isinstance(variant, CycleGAN)
-    plain = train_entry.Plain(copy.deepcopy(variant))
+# Adam's first steps are mostly signs; norms over the unet's 2x2 pixels turn some by rounding.
+@pytest.mark.parametrize(("generator", "steps"), [("resnet", 3), ("vgg16", 3), ("unet", 2)])
+def test_the_plain_training_and_ours_pay_the_same_losses_step_by_step(
+    tmp_path: Path, generator: str, steps: int
+) -> None:
+    run = train_entry.of_generator(train_entry.RUN, generator, threads=1)
+    run = run.model_copy(update={"log_every_images": 2, "total_images": 2 * steps})
+    images, tracker = train_entry._images(run), MemoryTracker()
+    variant = VARIANT.make(run).to(train_entry.DEVICE)
+    plain = train_entry.Plain(copy.deepcopy(variant), run)
     data = Data(images, images.first(1, run.crop_px))
     train(variant, data, run, tracker, tmp_path / "state.safetensors", Stop(math.inf))
-    for (seen, ours), first in zip(tracker.noted_metrics, (0, 2, 4), strict=True):
+    for (seen, ours), first in zip(tracker.noted_metrics, range(0, 2 * steps, 2), strict=True):
         batch = images.batch(first, 2, run.seed, run.crop_px, run.flip)
         assert plain.step(batch) == pytest.approx(ours, rel=2e-3), f"{seen} images"
+
+
+def test_a_run_of_params_yaml_is_measured_with_each_generator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "params.yaml").write_text(shrunk(recipe("demo")), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    made = load_entry("train", ROOT / "benchmarks", "cyclegan")
+    assert list(made.cases) == list(train_entry.GENERATORS)
+    with made.sampler(made.cases["unet"]) as pair:
+        found = made.summary([pair(0), pair(1)])
+    assert all(float(str(found[f"{side}_images_per_s"])) > 0 for side in ("ours", "reference"))
+    assert float(str(found["ours_peak_mib"])) > float(str(found["reference_peak_mib"])) > 1  # EMA
+    with pytest.raises(ParamsError, match="no cyclegan"):
+        load_entry("train", ROOT / "benchmarks", "hypergan")
+    with pytest.raises(ParamsError, match="takes no run"):
+        load_entry("faults", ROOT / "benchmarks", "cyclegan")
 
 
 @pytest.mark.slow

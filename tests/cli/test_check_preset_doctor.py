@@ -254,6 +254,8 @@ def test_a_recipe_for_own_pictures_brings_them_below_data_inputs(tmp_path: Path)
     assert str(folder) not in text
     paths = [source["path"] for source in yaml.safe_load(text)["scrape"]["sources"]]
     assert all(path.startswith(inputs.as_posix()) for path in paths)
+    apply("real-demo", data=folder)
+    assert not Path("params.yaml.before").exists()  # applied twice: nothing was anybody's work
 
 
 @pytest.mark.parametrize("data", [None, Path("nowhere")])

@@ -140,7 +140,7 @@ def test_the_pixel_discriminator_judges_each_pixel_for_itself() -> None:
 def all_generators() -> list[tuple[str, nn.Module]]:
     torch.manual_seed(0)
     norms: list[Norm] = ["instance", "batch", "none"]
-    ups: list[Upsample] = ["transposed", "resize", "pixelshuffle"]
+    ups: list[Upsample] = ["transposed", "resize", "bilinear", "pixelshuffle"]
     shapes = [ResNetShape(1, 4, norm, up) for norm in norms for up in ups]
     zeros = [replace(shape, stem_kernel=9, padding="zeros") for shape in shapes[:3]]
     stems = [ResNetShape(1, 4, stem_kernel=side) for side in (3, 5)]

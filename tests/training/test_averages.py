@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.training.trainer import data_of, made
-from torch import nn
+from tests.training.trainer import Params, data_of, made
+from torch import Tensor, nn
 
 from memegan.rng import Numbers
-from memegan.training.ema import averages_of, follow, half_life_at
+from memegan.training.ema import averages_of, follow, half_life_at, reestimate
 from memegan.training.schedules import rate_factor
 from memegan.variants.base import Schedule
 
@@ -76,6 +76,55 @@ def test_the_first_weights_are_forgotten_by_the_ramp() -> None:
     for _ in range(0, 1000, 2):
         follow(slow, kept, 2, 500)
     assert float(slow["g"].state_dict()["0.weight"][0, 0]) == pytest.approx(0.25, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["estimated", "hypergan", "cut", "vaegan"])
+def test_estimated_statistics_are_the_means_of_what_the_averages_see(name: str) -> None:
+    """The first norm of each net, by hand; weights and counters of images stay as they are."""
+    torch.set_num_threads(1)
+    more: Params = {"network": {"width": 4, "blocks": 2, "norm": "batch"}} if name == "cut" else {}
+    variant, run = made(name, {"ema_statistics": "estimated", **more})
+    averages, images = averages_of(variant.nets()), data_of(run).train
+    norms = {
+        place: norm
+        for place, net in averages.items()
+        for norm in [next(m for m in net.modules() if isinstance(m, nn.BatchNorm2d))]
+    }
+    seen: dict[str, list[Tensor]] = {place: [] for place in norms}
+
+    def noted(place: str, x: Tensor) -> None:
+        seen[place].append(x)
+
+    hooks = [
+        norm.register_forward_pre_hook(lambda _, x, place=place: noted(place, x[0]))
+        for place, norm in norms.items()
+    ]
+    weights = {p: v.clone() for n in averages.values() for p, v in n.named_parameters()}
+    reestimate(averages, variant, images, run)
+    for hook in hooks:
+        hook.remove()
+    for place, norm in norms.items():
+        batches = seen[place]
+        assert len(batches) * run.batch_size >= 512
+        means = torch.stack([x.mean((0, 2, 3)) for x in batches]).mean(0)
+        spreads = torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in batches]).mean(0)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert torch.allclose(norm.running_mean, means, atol=1e-5), place
+        assert torch.allclose(norm.running_var, spreads, rtol=1e-4), place
+        assert not norm.training
+        assert norm.momentum == 0.1
+    after = {p: v for n in averages.values() for p, v in n.named_parameters()}
+    assert all(torch.equal(weights[p], v) for p, v in after.items())
+
+
+def test_averaged_statistics_are_left_alone() -> None:
+    variant, run = made("estimated", {"ema_statistics": "averaged"})
+    averages = averages_of(variant.nets())
+    before = {k: v.clone() for n in averages.values() for k, v in n.state_dict().items()}
+    reestimate(averages, variant, data_of(run).train, run)
+    after = {k: v for n in averages.values() for k, v in n.state_dict().items()}
+    assert all(torch.equal(before[k], v) for k, v in after.items())
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,10 @@ EVERY: dict[
     str, Params
 ] = {  # each variant, and each way of a hypergan that keeps a state of its own
     **RUNS,
+    "estimated": {
+        **{**COMMON, **CYCLEGAN, "ema_statistics": "estimated"},
+        "model": {"generator": "resnet", "norm": "batch", **SMALL},
+    },
     "cut": {
         **{**COMMON, "variant": "cut", "data": {"a": "photo", "b": "cartoon"}, "crop_px": 24},
         **{"network": {"width": 4, "blocks": 2}, "discriminator_width": 4},

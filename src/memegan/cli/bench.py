@@ -133,6 +133,9 @@ def bench(
     at_most: Annotated[
         int | None, typer.Option(min=1, help="samples to take before it ends; all that lack")
     ] = None,
+    run: Annotated[
+        str, typer.Option(help="a run of params.yaml, where the benchmark takes one (train)")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Measure ours against a reference in alternating blocks; go on where it stopped.
@@ -147,8 +150,9 @@ def bench(
         lines = "".join(f"{word:<8} {line}\n" for word, line in known.items())
         sys.stdout.write(json.dumps(known, indent=2) + "\n" if as_json else lines)
         return
-    path = out or RESULTS / f"{name}.json"
-    found = measure(name, load_entry(name, ENTRIES), pairs, path, asked=Asked(case, at_most))
+    path = out or RESULTS / (f"{name}-{run}.json" if run else f"{name}.json")
+    made = load_entry(name, ENTRIES, run)
+    found = measure(name, made, pairs, path, asked=Asked(case, at_most))
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if as_json else told(found))
 
 
@@ -161,11 +165,11 @@ def entries(folder: Path) -> dict[str, str]:
     }
 
 
-def load_entry(name: str, folder: Path) -> Bench:
-    """Import benchmarks/NAME.py and return its BENCH.
+def load_entry(name: str, folder: Path, run: str = "") -> Bench:
+    """Import benchmarks/NAME.py and return its BENCH, or what its `for_run` makes of a run.
 
     Raises:
-        ParamsError: there is no such entry.
+        ParamsError: there is no such entry, or it takes no run.
     """
     known = entries(folder)
     if name not in known:
@@ -175,7 +179,14 @@ def load_entry(name: str, folder: Path) -> Bench:
             fix=f"choose one of: {', '.join(known)}" if known else "run from the repository root",
         )
     sys.path.insert(0, str(folder.resolve().parent))
-    made: Bench = importlib.import_module(f"{folder.name}.{name}").BENCH
+    module = importlib.import_module(f"{folder.name}.{name}")
+    if run and not hasattr(module, "for_run"):
+        raise ParamsError(
+            f"the benchmark '{name}' takes no run",
+            where="memegan bench --run",
+            fix="leave --run out",
+        )
+    made: Bench = module.for_run(run) if run else module.BENCH
     return made
 
 

@@ -1,8 +1,9 @@
-"""Recipes for params.yaml: list them, show one, apply one."""
+"""Recipes for params.yaml: list them, show one, apply one, run one."""
 
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
@@ -14,8 +15,12 @@ from memegan.errors import ParamsError
 from memegan.params import PARAMS_FILE, did_you_mean
 from memegan.presets.shrink import shrunk
 
-app = typer.Typer(help="Recipes for params.yaml: list them, show one, apply one.")
+app = typer.Typer(help="Recipes for params.yaml: list them, show one, apply one, run one.")
 DATA = "{data}"  # in a recipe: the folder of --data
+_Data = Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")]
+_Tiny = Annotated[
+    bool, typer.Option("--tiny", help="the same stages in seconds, on generated pictures")
+]
 
 
 @app.command("list")
@@ -32,28 +37,25 @@ def show(name: str) -> None:
 
 
 @app.command()
-def apply(
-    name: str,
-    data: Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")] = None,
-    tiny: Annotated[
-        bool, typer.Option("--tiny", help="the same stages in seconds, on generated pictures")
-    ] = False,
-) -> None:
+def apply(name: str, data: _Data = None, tiny: _Tiny = False) -> None:
     """Write a recipe to params.yaml; a file that is no recipe is kept beside it.
 
     Example: memegan preset apply horse2zebra --data ~/Downloads/horse2zebra
     """
-    text = recipe(name)
-    if tiny:
-        text = shrunk(text)
-    elif DATA in text:
-        text = text.replace(DATA, _folder(name, data))
-    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") not in _known():
-        before = _free_name()
-        before.write_bytes(PARAMS_FILE.read_bytes())
-        sys.stdout.write(f"the file before is kept as {before}\n")
-    PARAMS_FILE.write_text(text, encoding="utf-8", newline="\n")
+    _write(name, data, tiny)
     sys.stdout.write(f"params.yaml is the recipe '{name}'; now run: dvc repro\n")
+
+
+@app.command()
+def run(name: str, data: _Data = None, tiny: _Tiny = False) -> int:
+    """Apply a recipe and run it: from a folder of pictures to trained, judged models.
+
+    Stopped, it goes on by `dvc repro`, or by the same command.
+
+    Example: memegan preset run horse2zebra --data ~/Downloads/horse2zebra
+    """
+    _write(name, data, tiny)
+    return subprocess.run([sys.executable, "-m", "dvc", "repro"], check=False).returncode
 
 
 def recipes() -> dict[str, str]:
@@ -64,6 +66,19 @@ def recipes() -> dict[str, str]:
         for f in sorted(files, key=lambda f: f.name)
         if f.name.endswith(".yaml")
     }
+
+
+def _write(name: str, data: Path | None, tiny: bool) -> None:
+    text = recipe(name)
+    if tiny:
+        text = shrunk(text)
+    elif DATA in text:
+        text = text.replace(DATA, _folder(name, data))
+    if PARAMS_FILE.exists() and PARAMS_FILE.read_text(encoding="utf-8") not in {text, *_known()}:
+        before = _free_name()
+        before.write_bytes(PARAMS_FILE.read_bytes())
+        sys.stdout.write(f"the file before is kept as {before}\n")
+    PARAMS_FILE.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _known() -> set[str]:

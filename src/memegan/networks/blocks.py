@@ -10,7 +10,7 @@ from torch.nn import functional
 
 Norm = Literal["instance", "batch", "none"]
 Padding = Literal["reflect", "zeros"]
-Upsample = Literal["transposed", "resize", "pixelshuffle"]
+Upsample = Literal["transposed", "resize", "bilinear", "pixelshuffle"]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -77,14 +77,16 @@ def doubling(
     """Return layers that double the size: a transposed convolution of `kernel`, or what stands in.
 
     `resize` puts a nearest resize and a 3x3 convolution for it, which leaves no checkerboard (Odena
-    et al. 2016); `pixelshuffle` a sub-pixel convolution that begins without one.
+    et al. 2016); `bilinear` resizes smoothly, as CUT's authors do (Zhang 2019), so that no edges of
+    2x2 blocks are left either; `pixelshuffle` is a sub-pixel convolution that begins without one.
     """
     match kind:
         case "transposed":
             return [nn.ConvTranspose2d(inner, outer, kernel, 2, (kernel - 1) // 2, kernel % 2)]
-        case "resize":
+        case "resize" | "bilinear":
+            mode = "nearest" if kind == "resize" else "bilinear"
             pad = padding_layer(padding, 1)
-            return [nn.Upsample(scale_factor=2), pad, nn.Conv2d(inner, outer, 3)]
+            return [nn.Upsample(scale_factor=2, mode=mode), pad, nn.Conv2d(inner, outer, 3)]
         case "pixelshuffle":
             return [ShuffledConv(inner, outer, padding_layer(padding, 1))]
 

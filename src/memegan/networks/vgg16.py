@@ -71,10 +71,10 @@ class VGG16Encoder(nn.Module):
 class VGG16Generator(nn.Module):
     """A VGG16 encoder, frozen where its weights are given, and a decoder with a skip at each scale.
 
-    The decoder is the Monet project's: a 3x3 convolution, ReLU, norm, and a transposed 4x4 one
-    with ReLU at each scale, then a head of 3x3 convolutions. Two defects of it are mended: the
-    skip at full resolution is used, and the encoder sees its input as it was trained to. H and W
-    must divide by 16.
+    The decoder is the Monet project's: a 3x3 convolution, ReLU, norm, and a doubling (a transposed
+    4x4 convolution, unless `upsample` says otherwise) with ReLU at each scale, then a head of 3x3
+    convolutions. Two defects of it are mended: the skip at full resolution is used, and the encoder
+    sees its input as it was trained to. H and W must divide by 16.
     """
 
     def __init__(

@@ -6,6 +6,13 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from memegan.dataset import Images
+from memegan.rng import Numbers
+from memegan.variants.base import Plan, Variant
+
+BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d
+ESTIMATED_FROM = 512  # images
+
 
 def averages_of(nets: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Copy the networks; the copies learn nothing and run as in use."""
@@ -39,3 +46,30 @@ def follow(
         torch._foreach_lerp_([old[k] for k in moving], [new[k] for k in moving], 1 - keep)
         for key in old.keys() - set(moving):
             old[key].copy_(new[key])
+
+
+@torch.no_grad()
+def reestimate(
+    averages: Mapping[str, nn.Module], variant: Variant, images: Images, plan: Plan
+) -> None:
+    """Estimate batch norm's statistics of the averages anew, where `plan.ema_statistics` asks.
+
+    They become the mean over `ESTIMATED_FROM` training images, always the same ones, as the
+    averaged weights see them (Izmailov et al. 2018, section 3.3): statistics averaged beside the
+    weights are of activations that no network ever had.
+    """
+    norms = [n for net in averages.values() for n in net.modules() if isinstance(n, BATCH_NORMS)]
+    if plan.ema_statistics == "averaged" or not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of all batches
+        norm.train()
+    device = str(next(variant.parameters()).device)
+    for start in range(0, ESTIMATED_FROM, plan.batch_size):
+        batch = images.batch(start, plan.batch_size, plan.seed, plan.crop_px, plan.flip)
+        variant.use(averages, batch, Numbers(plan.seed, start, device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

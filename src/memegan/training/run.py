@@ -64,7 +64,8 @@ def train_run(
     events = read_events(folder / "events.jsonl")
     _samples(Path("samples") / name, folder, events)
     last = _curve(Path("plots/train") / f"{name}.csv", events)
-    write_json(Path("metrics/train") / f"{name}.json", {**last, "memegan_key": key})
+    told = {"images_seen": run.total_images, **last, "memegan_key": key}
+    write_json(Path("metrics/train") / f"{name}.json", told)
     return whole
 
 
@@ -153,6 +154,4 @@ def _curve(path: Path, events: Sequence[Event]) -> dict[str, float]:
             cells = (f"{values[n]:.6g}" if n in values else "" for n in names)
             writer.writerow([step, *cells])
     last = points[-1][1] if points else {}
-    return {"images_seen": points[-1][0] if points else 0} | {
-        n: float(f"{v:.6g}") for n, v in last.items()
-    }
+    return {n: float(f"{v:.6g}") for n, v in last.items()}

@@ -26,7 +26,7 @@ class NetworkParams(Section):
     blocks: int = Field(default=9, ge=2, description="residual blocks; 6 for 128 px")
     norm: Norm = Field(default="instance", description="batch: statistics of each domain apart")
     upsample: Upsample = Field(
-        default="transposed", description="resize and pixelshuffle begin without a checkerboard"
+        default="transposed", description="the others begin without a checkerboard"
     )
     stem_kernel: Literal[3, 5, 7, 9] = Field(
         default=7, description="side of the first and last kernel; 3 suits 64 px"
@@ -126,6 +126,10 @@ class CUT(Variant):
         descend(optimizers["generator"], gan + p.nce_weight * nce)
         freeze([self.discriminator_b], False)
         return losses
+
+    def use(self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers) -> None:
+        """Translate real pictures."""
+        nets["generator_ab"](batch.images["a"])
 
     @torch.no_grad()
     def show(

@@ -205,6 +205,11 @@ class HyperGAN(Variant):
         descend_parts(optimizers["generator"], made())
         return losses
 
+    def use(self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers) -> None:
+        """Make pictures from noise, of the batch's classes."""
+        z = self._noise(numbers, "z/use", len(batch.images["a"]))
+        nets["generator"](z, self._labels(batch))
+
     @torch.no_grad()
     def show(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers

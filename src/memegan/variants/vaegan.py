@@ -132,6 +132,13 @@ class VAEGAN(Variant):
         rise = self.run.kl.warmup_images
         return min(1.0, images_seen / rise) if rise else 1.0
 
+    def use(self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers) -> None:
+        """Decode codes of real pictures and noise, as a step does."""
+        code = nets["encoder"](batch.images["a"])
+        shape = code.mean.shape
+        z = (code.draw(numbers.normal("z/code", *shape)), numbers.normal("z/prior", *shape))
+        nets["decoder"](torch.cat(z))
+
     @torch.no_grad()
     def show(
         self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers
