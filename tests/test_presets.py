@@ -14,6 +14,7 @@ GENERATE = ("trollface", "anime", "pixels")
 TRANSLATE = ("monet", "cartoon", "horse2zebra", "cage", "superres")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # eight stages, each a process of its own
 @pytest.mark.parametrize("name", [*GENERATE, *TRANSLATE])
 def test_a_tiny_recipe_runs_from_the_posts_to_the_report(name: str) -> None:

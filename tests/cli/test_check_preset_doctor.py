@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +267,46 @@ def test_a_recipe_for_own_pictures_without_them_changes_nothing(data: Path | Non
         apply("real-demo", data=data)
     assert Path("params.yaml").read_bytes() == before
     assert not Path("params.yaml.before").exists()
+
+
+def test_a_recipe_is_run_by_dvc_and_its_failure_told() -> None:
+    done = memegan("preset", "run", "tiny")
+    assert done.returncode == 1
+    assert "not inside of a DVC repository" in done.stderr
+    assert Path("params.yaml").read_text(encoding="utf-8") == recipe("tiny")
+    assert memegan("preset", "run", "tinny").returncode == 2
+    assert Path("params.yaml").read_text(encoding="utf-8") == recipe("tiny")
+
+
+SLOW = """
+import signal, sys, time
+from pathlib import Path
+def saved(*_):
+    time.sleep(1)
+    Path("saved").touch()
+    sys.exit(130)
+signal.signal(signal.SIGINT, saved)
+Path("begun").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_lets_the_stage_of_a_run_recipe_save_first(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{slow: {{cmd: '{sys.executable} slow.py'}}}}")
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=tmp_path, check=True
+    )
+    words = [sys.executable, "-m", "memegan", "preset", "run", "tiny"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(words, env=env, start_new_session=True) as run:
+        while not (tmp_path / "begun").exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.wait(60) == 130
+    assert (tmp_path / "saved").exists()
 
 
 def test_the_doctor_finds_this_machine_fit(capsys: Out) -> None:

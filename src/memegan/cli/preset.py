@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib import resources
@@ -19,7 +20,7 @@ app = typer.Typer(help="Recipes for params.yaml: list them, show one, apply one,
 DATA = "{data}"  # in a recipe: the folder of --data
 _Data = Annotated[Path | None, typer.Option(help="folder with the pictures it asks for")]
 _Tiny = Annotated[
-    bool, typer.Option("--tiny", help="the same stages in seconds, on generated pictures")
+    bool, typer.Option("--tiny", help="the same stages in a minute, on generated pictures")
 ]
 
 
@@ -55,7 +56,30 @@ def run(name: str, data: _Data = None, tiny: _Tiny = False) -> int:
     Example: memegan preset run horse2zebra --data ~/Downloads/horse2zebra
     """
     _write(name, data, tiny)
-    return subprocess.run([sys.executable, "-m", "dvc", "repro"], check=False).returncode
+    sys.stdout.flush()
+    return _repro()
+
+
+def _repro() -> int:
+    """Run `dvc repro` to its end, and return 0, 1 where it failed, or 128 and the signal.
+
+    Ctrl-C reaches DVC through the terminal: it waits while its stage saves, and so does this.
+    """
+    got: list[int] = []
+
+    def wait_on(number: int, _: object) -> None:
+        got.append(number)
+        if number == signal.SIGTERM:
+            dvc.terminate()
+
+    before = {number: signal.signal(number, wait_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with subprocess.Popen([sys.executable, "-m", "dvc", "repro"]) as dvc:
+            failed = dvc.wait() != 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 + got[0] if got else int(failed)
 
 
 def recipes() -> dict[str, str]:

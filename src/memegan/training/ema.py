@@ -1,7 +1,8 @@
 """Moving averages of the generators' weights (Yazici et al. 2019): what is shown and exported."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -10,7 +11,6 @@ from memegan.dataset import Images
 from memegan.rng import Numbers
 from memegan.variants.base import Plan, Variant
 
-BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d
 ESTIMATED_FROM = 512  # images
 
 
@@ -55,21 +55,31 @@ def reestimate(
     """Estimate batch norm's statistics of the averages anew, where `plan.ema_statistics` asks.
 
     They become the mean over `ESTIMATED_FROM` training images, always the same ones, as the
-    averaged weights see them (Izmailov et al. 2018, section 3.3): statistics averaged beside the
+    averaged weights see them (Izmailov et al. 2018, algorithm 1): statistics averaged beside the
     weights are of activations that no network ever had.
     """
-    norms = [n for net in averages.values() for n in net.modules() if isinstance(n, BATCH_NORMS)]
+    layers = [layer for net in averages.values() for layer in net.modules()]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
     if plan.ema_statistics == "averaged" or not norms:
         return
+    device = str(next(variant.parameters()).device)
+    with _counting(norms):
+        for start in range(0, ESTIMATED_FROM, plan.batch_size):
+            batch = images.batch(start, plan.batch_size, plan.seed, plan.crop_px, plan.flip)
+            variant.use(averages, batch, Numbers(plan.seed, start, device))
+
+
+@contextmanager
+def _counting(norms: Sequence[nn.BatchNorm1d | nn.BatchNorm2d]) -> Iterator[None]:
+    """Within the block the norms forget what they know and take the plain mean of all batches."""
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of all batches
+        norm.momentum = None
         norm.train()
-    device = str(next(variant.parameters()).device)
-    for start in range(0, ESTIMATED_FROM, plan.batch_size):
-        batch = images.batch(start, plan.batch_size, plan.seed, plan.crop_px, plan.flip)
-        variant.use(averages, batch, Numbers(plan.seed, start, device))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()

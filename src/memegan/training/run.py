@@ -50,7 +50,7 @@ def train_run(
     variant = spec.make(run).to(where)
     log.info("%s", variant.summary())
     model = Path("models") / name
-    about = {"images_seen": run.total_images, "manifest_sha256": manifest, "memegan_key": key}
+    about = {"images_seen": run.images_at_end, "manifest_sha256": manifest, "memegan_key": key}
     tags = {"key": key, "stage": "train", "run": name, "variant": run.variant, "data": manifest}
     with locked(folder / "lock"), Stop(max_time_s) as stop:
         if fresh:
@@ -64,7 +64,7 @@ def train_run(
     events = read_events(folder / "events.jsonl")
     _samples(Path("samples") / name, folder, events)
     last = _curve(Path("plots/train") / f"{name}.csv", events)
-    told = {"images_seen": run.total_images, **last, "memegan_key": key}
+    told = {"images_seen": run.images_at_end, **last, "memegan_key": key}
     write_json(Path("metrics/train") / f"{name}.json", told)
     return whole
 
