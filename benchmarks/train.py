@@ -3,7 +3,7 @@
 Same networks, widths, batches, losses and rounding. A block is 12 steps: ours with all that the
 loop does besides (order, crops, flips, averages, a grid of one picture and a checkpoint, both more
 often than in use); the reference has its batches ready and does nothing but learn. `--run RUN`
-measures a run of params.yaml with each of the three generators instead of the ones below.
+measures a run of params.yaml with each of the three generators instead of `RUN`.
 """
 
 import math
@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from random import Random
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memegan.cli.bench import Case, Ratio, Sample, Side
+from memegan.cli.bench import Case, OfRuns, Ratio, Sample, Side
 from memegan.dataset import Batch, Images
 from memegan.errors import ParamsError
 from memegan.tracking.spool import MemoryTracker
@@ -32,6 +33,7 @@ from memegan.variants.cyclegan import VARIANT, CycleGAN, CycleGANRun
 STEPS = 12
 GENERATORS = ("resnet", "unet", "vgg16")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE_NAME = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "cpu"
 RUN = CycleGANRun.model_validate(
     {
         **{"variant": "cyclegan", "section": "model", "data": {"a": "photo", "b": "cartoon"}},
@@ -48,38 +50,54 @@ _MIB = 2**20
 
 
 def of_generator(run: CycleGANRun, generator: str, threads: int) -> CycleGANRun:
-    """Return the run as both sides train it: the plain step knows neither parts nor laziness."""
+    """Return the run as both sides train it, without what the plain step has no word for."""
     model = run.model.model_copy(update={"generator": generator})
     more = {"model": model, "threads": threads, "total_images": STEPS * run.batch_size}
     constant = run.schedule.model_copy(update={"kind": "constant", "warmup_images": 0})
     same = {"schedule": constant, "identity_every": 1, "parts": 1, "grid_count": 1}
+    same |= {"ema_statistics": "averaged", "on_collapse": "warn"}
     return run.model_copy(update={**more, **same})
 
 
 @dataclass(frozen=True)
-class Steps(Ratio):
+class Steps(Ratio, OfRuns):
     """The ratio of both times; images/s and the most memory of each side besides."""
 
     run: CycleGANRun = field(default_factory=lambda: RUN)
 
+    def of_run(self, name: str) -> "Steps":
+        """Return the bench of a run of params.yaml, with each generator, on its own threads.
+
+        Raises:
+            ParamsError: it is no CycleGAN, or has another loss than the paper's.
+        """
+        _, run = load_run(name)
+        if not isinstance(run, CycleGANRun) or run.gan_loss != "lsgan":
+            raise ParamsError(
+                f"'{name}' is no cyclegan with lsgan: no plain step is there to compare it with",
+                where="memegan bench train --run",
+                fix="name a run whose variant is cyclegan, with gan_loss lsgan",
+            )
+        return bench_of(run, {g: {"generator": g, "threads": run.threads} for g in GENERATORS})
+
     @contextmanager
     def sampler(self, case: Case) -> Iterator[Callable[[int], Sample]]:
         """Give what times one pair, after the tensors of one block of each side were counted."""
-        peaks: dict[str, float | str] = {}
-        for name, side in (("ours", self.ours), ("reference", self.reference)):
+        peaks: Sample = {}
+        for name, side in (("ours_peak_mib", self.ours), ("reference_peak_mib", self.reference)):
             with side(**case) as block:
-                peaks[f"{name}_peak_mib"] = round(peak_bytes(block) / _MIB, 1)
+                peaks[name] = round(peak_bytes(block) / _MIB, 1)
         with super().sampler(case) as pair:
             yield lambda number: {**pair(number), **peaks}
 
     def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
         """Median ratio with its interval, images/s at the median times, peaks."""
-        found = dict(super().summary(samples))
-        images = STEPS * self.run.batch_size
+        images, more = STEPS * self.run.batch_size, dict[str, object]()
         for name in ("ours", "reference"):
-            found[f"{name}_images_per_s"] = float(f"{images / float(str(found[f'{name}_s'])):.4g}")
-            found[f"{name}_peak_mib"] = samples[-1][f"{name}_peak_mib"]
-        return found
+            took_s = median(float(s[f"{name}_s"]) for s in samples)
+            more[f"{name}_images_per_s"] = float(f"{images / took_s:.4g}")
+            more[f"{name}_peak_mib"] = samples[-1][f"{name}_peak_mib"]
+        return {**super().summary(samples), **more}
 
 
 def peak_bytes(block: Callable[[], object]) -> int:
@@ -147,7 +165,7 @@ class Plain:
 
     def step(self, batch: Batch) -> dict[str, float]:
         """Update the generators by eq. 3 with identity, then the discriminators by eq. 1."""
-        n, a, b = self.nets, batch.images["a"], batch.images["b"]
+        p, n, a, b = self.run, self.nets, batch.images["a"], batch.images["b"]
         for judge in (n.discriminator_a, n.discriminator_b):
             judge.requires_grad_(False)
         self.generators.zero_grad()
@@ -156,11 +174,12 @@ class Plain:
         gan_ab = _towards(n.discriminator_b(fake_b), 1)
         gan_ba = _towards(n.discriminator_a(fake_a), 1)
         cycle = functional.l1_loss(cycle_a, a) + functional.l1_loss(cycle_b, b)
-        identity = functional.l1_loss(n.generator_ab(b), b)
-        identity = identity + functional.l1_loss(n.generator_ba(a), a)
-        total = (
-            gan_ab + gan_ba + self.run.lambda_cycle * cycle + self.run.lambda_identity * identity
-        )
+        total = gan_ab + gan_ba + p.lambda_cycle * cycle
+        told = {"gan_ab": gan_ab, "gan_ba": gan_ba, "cycle": cycle}
+        if p.lambda_identity:
+            told["identity"] = functional.l1_loss(n.generator_ab(b), b)
+            told["identity"] = told["identity"] + functional.l1_loss(n.generator_ba(a), a)
+            total = total + p.lambda_identity * told["identity"]
         total.backward()  # type: ignore[no-untyped-call] # torch's own
         self.generators.step()
 
@@ -170,11 +189,8 @@ class Plain:
         judged_a = self._judged(n.discriminator_a, a, self.pool_a.swapped(fake_a.detach()))
         judged_b = self._judged(n.discriminator_b, b, self.pool_b.swapped(fake_b.detach()))
         self.discriminators.step()
-        return {
-            **{"gan_ab": gan_ab.item(), "gan_ba": gan_ba.item(), "cycle": cycle.item()},
-            **{"identity": identity.item(), "discriminator_a": judged_a},
-            "discriminator_b": judged_b,
-        }
+        judged = {"discriminator_a": judged_a, "discriminator_b": judged_b}
+        return {name: loss.item() for name, loss in told.items()} | judged
 
     def _judged(self, judge: nn.Module, real: Tensor, fake: Tensor) -> float:
         loss = 0.5 * (_towards(judge(real), 1) + _towards(judge(fake), 0))
@@ -192,6 +208,8 @@ class Pool:
 
     def swapped(self, fakes: Tensor) -> Tensor:
         """Return for each fake itself, or a past one whose place it takes."""
+        if not self.size:
+            return fakes
         shown = []
         for fake in fakes:
             if len(self.kept) < self.size:
@@ -230,33 +248,14 @@ def _threads(count: int) -> Iterator[None]:
 
 def bench_of(run: CycleGANRun, cases: Mapping[str, Case]) -> Steps:
     """Return the bench of a run."""
-    params = {"steps": STEPS, "device": DEVICE.type, "run": run.model_dump(mode="json")}
+    params = {"steps": STEPS, "device": DEVICE_NAME, "run": run.model_dump(mode="json")}
     return Steps(*sides(run), cases=cases, params=params, run=run)
-
-
-def for_run(name: str) -> Steps:
-    """Return the bench of a run of params.yaml, with each generator, on its own threads.
-
-    Raises:
-        ParamsError: it is no CycleGAN, or has another loss than the paper's.
-    """
-    _, run = load_run(name)
-    if not isinstance(run, CycleGANRun) or run.gan_loss != "lsgan":
-        raise ParamsError(
-            f"'{name}' is no cyclegan with lsgan: there is no plain step to compare it with",
-            where="memegan bench train --run",
-            fix="name a run whose variant is cyclegan, with gan_loss lsgan",
-        )
-    cases = {g: {"generator": g, "threads": run.threads} for g in GENERATORS}
-    return bench_of(run, cases)
 
 
 BENCH = bench_of(
     RUN,
     {
-        f"{generator}, {threads} thread{'s'[: threads - 1]}": {
-            **{"generator": generator, "threads": threads}
-        }
+        f"{generator}, threads: {threads}": {"generator": generator, "threads": threads}
         for generator in GENERATORS
         for threads in (1, 2)
     },

@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 from memegan import __main__ as command_line
 from memegan import errors, variants
 from memegan.cli import check
+from memegan.cli.bench import paces
 from memegan.fetching.reasons import REASONS
 from memegan.images.decided import DECISIONS, DecisionRow
 from memegan.networks.fitting import Frame, blueprint
@@ -520,7 +521,7 @@ def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
 def _measured(case: Mapping[str, Any]) -> Cells:
     if "ratio" in case:
         span = f"{case['low']:.3g}-{case['high']:.3g}"
-        return f"{case['ratio']:.3g}", span, len(case["samples"])
+        return f"{case['ratio']:.3g}{paces(case)}", span, len(case["samples"])
     told = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
     shown = (name for name in FIGURES if name in case.get("worst", {}))
     figures = [f"{FIGURES[n]} {case[n]:.3g} (worst {case['worst'][n]:.3g})" for n in shown]

@@ -32,6 +32,7 @@ from memegan.cli.bench import (
 from memegan.cli.preset import recipe
 from memegan.errors import DataError, ParamsError
 from memegan.presets.shrink import shrunk
+from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
@@ -283,6 +284,7 @@ def test_a_run_of_params_yaml_is_measured_with_each_generator(
     monkeypatch.chdir(tmp_path)
     made = load_entry("train", ROOT / "benchmarks", "cyclegan")
     assert list(made.cases) == list(train_entry.GENERATORS)
+    assert load_entry("train", ROOT / "benchmarks") == train_entry.BENCH
     with made.sampler(made.cases["unet"]) as pair:
         found = made.summary([pair(0), pair(1)])
     assert all(float(str(found[f"{side}_images_per_s"])) > 0 for side in ("ours", "reference"))
@@ -291,6 +293,19 @@ def test_a_run_of_params_yaml_is_measured_with_each_generator(
         load_entry("train", ROOT / "benchmarks", "hypergan")
     with pytest.raises(ParamsError, match="takes no run"):
         load_entry("faults", ROOT / "benchmarks", "cyclegan")
+
+
+@pytest.mark.parametrize("said", [{"lambda_identity": 0.0}, {"pool_size": 0}])
+def test_what_a_run_leaves_out_the_plain_step_leaves_out(said: dict[str, float]) -> None:
+    """Both sides pay for the same things; what ours does besides is held off the clock."""
+    more = {"ema_statistics": "estimated", "on_collapse": "stop", "grid_every_images": 2}
+    run = train_entry.RUN.model_copy(update={**said, **more})
+    run = train_entry.of_generator(run, "resnet", threads=1)
+    assert (run.ema_statistics, run.on_collapse) == ("averaged", "warn")
+    variant, batch = VARIANT.make(run), train_entry._images(run).first(2, run.crop_px)
+    plain = train_entry.Plain(copy.deepcopy(variant), run)
+    ours = variant.step(batch, variant.optimizers(), Numbers(run.seed, 0))
+    assert plain.step(batch) == pytest.approx({k: float(v) for k, v in ours.items()}, rel=2e-3)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -56,6 +57,14 @@ class Bench(Protocol):
 
     def summary(self, samples: Sequence[Sample]) -> Mapping[str, object]:
         """Say in numbers what the samples of one case come to."""
+
+
+class OfRuns(ABC):
+    """A bench that can measure a run of params.yaml instead of its own."""
+
+    @abstractmethod
+    def of_run(self, name: str) -> Bench:
+        """Return the bench of the run of that name."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,9 @@ def bench(
     pairs: Annotated[
         int | None, typer.Option(help="pairs, or trials, of each case; 20 or 30 at least")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="instead of docs/benchmarks/NAME.json")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="instead of docs/benchmarks/NAME.json, or NAME-RUN.json")
+    ] = None,
     case: Annotated[str, typer.Option(help="only cases of this name; * stands for anything")] = "*",
     at_most: Annotated[
         int | None, typer.Option(min=1, help="samples to take before it ends; all that lack")
@@ -152,7 +163,7 @@ def bench(
         return
     path = out or RESULTS / (f"{name}-{run}.json" if run else f"{name}.json")
     made = load_entry(name, ENTRIES, run)
-    found = measure(name, made, pairs, path, asked=Asked(case, at_most))
+    found = measure(name, made, pairs, path, asked=Asked(case, at_most, run))
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if as_json else told(found))
 
 
@@ -166,7 +177,7 @@ def entries(folder: Path) -> dict[str, str]:
 
 
 def load_entry(name: str, folder: Path, run: str = "") -> Bench:
-    """Import benchmarks/NAME.py and return its BENCH, or what its `for_run` makes of a run.
+    """Import benchmarks/NAME.py and return its BENCH, or what it makes of a run.
 
     Raises:
         ParamsError: there is no such entry, or it takes no run.
@@ -179,23 +190,25 @@ def load_entry(name: str, folder: Path, run: str = "") -> Bench:
             fix=f"choose one of: {', '.join(known)}" if known else "run from the repository root",
         )
     sys.path.insert(0, str(folder.resolve().parent))
-    module = importlib.import_module(f"{folder.name}.{name}")
-    if run and not hasattr(module, "for_run"):
+    made: Bench = importlib.import_module(f"{folder.name}.{name}").BENCH
+    if not run:
+        return made
+    if not isinstance(made, OfRuns):
         raise ParamsError(
             f"the benchmark '{name}' takes no run",
             where="memegan bench --run",
             fix="leave --run out",
         )
-    made: Bench = module.for_run(run) if run else module.BENCH
-    return made
+    return made.of_run(run)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which cases of an entry, and how many samples of them, one call is to take."""
+    """Which cases of an entry, and how many samples of them, one call is to take; of which run."""
 
     case: str = "*"
     at_most: int | None = None
+    run: str = ""
 
     def of(self, cases: Mapping[str, Case]) -> dict[str, Case]:
         """Return the cases that are asked for.
@@ -235,7 +248,7 @@ def measure(
             where=f"memegan bench {name} --pairs",
             fix=f"ask for {made.least} or more; it can be stopped and goes on",
         )
-    about = {"name": name, **_about(name, made, folder)}
+    about = _about(name, made, folder, asked.run)
     kept = _kept(out, about, list(chosen))
     left = math.inf if asked.at_most is None else asked.at_most
     for label, case in chosen.items():
@@ -270,18 +283,31 @@ def told(result: Mapping[str, Any]) -> str:
     for label, case in result["cases"].items():
         if "ratio" in case:
             what = f"{case['ratio']:.3f} times the reference ({case['low']:.3f}-{case['high']:.3f})"
+            what += paces(case)
         else:
             what = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
         lines.append(f"{result['name']}, {label}: {what}, {len(case['samples'])} samples\n")
     return "".join(lines)
 
 
-def _about(name: str, made: Bench, folder: Path) -> dict[str, object]:
+def paces(case: Mapping[str, Any]) -> str:
+    """Say images/s and the most memory of both sides, where a case has them."""
+    if "ours_peak_mib" not in case:
+        return ""
+    ours, plain = (
+        f"{case[f'{side}_images_per_s']:.3g} images/s, {case[f'{side}_peak_mib']:.0f} MiB"
+        for side in ("ours", "reference")
+    )
+    return f"; {ours} (reference {plain})"
+
+
+def _about(name: str, made: Bench, folder: Path, run: str) -> dict[str, object]:
     """Collect all that must be the same for samples to belong together."""
     entry = folder / f"{name}.py"
     return {
+        "name": f"{name}-{run}" if run else name,
         "what": entries(folder).get(name, ""),
-        "command": f"memegan bench {name}",
+        "command": f"memegan bench {name}" + (f" --run {run}" if run else ""),
         "target": made.target,
         "commit": _commit(),
         "code": _digest(entry),
