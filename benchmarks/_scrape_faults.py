@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks._fetch_ours import main
 from benchmarks._meme_host import hosting
-from memegan.cli.bench import Sample
+from memegan.benches import Sample
 from memegan.fetching.engine import EngineParams
 
 URLS = 400

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from benchmarks._cpu_time import trained
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.dataset import Batch, Images
 from memegan.demo.world import draw, scene
 from memegan.errors import DataError

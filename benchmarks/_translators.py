@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._cpu_time import trained
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.dataset import Images
 from memegan.demo.world import Style, draw, scene
 from memegan.metrics.base import RESAMPLES, bootstrap_mean

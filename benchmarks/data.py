@@ -16,7 +16,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from benchmarks._project import make_data, project
-from memegan.cli.bench import Ratio
+from memegan.benches import Ratio
 from memegan.dataset import MANIFEST, Choice, Images
 from memegan.packs import read_place
 from memegan.records import Row

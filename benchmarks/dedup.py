@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks._copies import EDITS, SIBLINGS, Made, family, pictures, rng_of
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.images.features import THUMB_PX, Small, fine_copy, phash, small_copies
 from memegan.images.judge import Seen, judged, level_of
 from memegan.images.params import DedupParams

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from memegan.cli.bench import Sample, Trials
+from memegan.benches import Sample, Trials
 from memegan.cli.dedup import found_in
 from memegan.demo.world import draw, scene
 from memegan.errors import ParamsError

@@ -22,7 +22,7 @@ import torch
 
 from benchmarks._project import make_data, project
 from benchmarks._scrape_faults import URLS, scrape_trial
-from memegan.cli.bench import Sample, Trials
+from memegan.benches import Sample, Trials
 from memegan.optimizing import adam
 from memegan.training.run import train_run
 

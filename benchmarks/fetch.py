@@ -21,7 +21,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped] # brings no types
 
 from benchmarks._meme_host import SHARES, hosting, troubles
-from memegan.cli.bench import Case, Sample, bootstrap_median
+from memegan.benches import Case, Sample, bootstrap_median
 from memegan.records import FetchRow
 from memegan.tables import read_table
 

@@ -30,7 +30,7 @@ import av
 import cv2
 import numpy as np
 
-from memegan.cli.bench import Case, Sample, bootstrap_median
+from memegan.benches import Case, Sample, bootstrap_median
 from memegan.demo.world import draw, scene
 from memegan.video.params import FramesParams
 from memegan.video.sample import survey

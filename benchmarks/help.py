@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from memegan.cli.bench import Ratio
+from memegan.benches import Ratio
 
 STARTS = 5  # a block: one start alone is as short as what else the machine does
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks import _modes, _superresolution, _translators
 from benchmarks._cpu_time import Trained, trained
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.dataset import Batch, Images
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks._project import called, project
-from memegan.cli.bench import Ratio
+from memegan.benches import Ratio
 
 QUIET = "[core]\n    analytics = false\n    check_update = false\n    no_scm = true\n"
 

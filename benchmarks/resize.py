@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from memegan.cli.bench import Case, Sample, bootstrap_median
+from memegan.benches import Case, Sample, bootstrap_median
 from memegan.demo.world import draw, scene
 from memegan.images.params import ResizeParams
 from memegan.images.resize import fit, short_side

@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from memegan.cli.bench import Ratio
+from memegan.benches import Ratio
 from memegan.networks.mixtures import Noise, draw
 from memegan.networks.pixelcnn import PixelCNN, Shape
 from memegan.networks.pixelcnn_sample import sample

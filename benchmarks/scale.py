@@ -24,7 +24,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks._crowd import PART, drawn, plan
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.images.ordered import ordered_map
 from memegan.packs import member_name, members, write_series
 from memegan.records import DuplicateRow, FetchRow, FrameRow, KeptRow, PostRow, VideoRow

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.demo.memes import _rng, anything, blobface
 from memegan.demo.world import draw, scene
 from memegan.images.clusters import clustered, homogeneity

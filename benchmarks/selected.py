@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._cpu_time import trained
-from memegan.cli.bench import Case, Sample
+from memegan.benches import Case, Sample
 from memegan.dataset import Batch, Images
 from memegan.demo.memes import anything
 from memegan.images.clusters import clustered, homogeneity

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memegan.cli.bench import Case, OfRuns, Ratio, Sample, Side
+from memegan.benches import Case, OfRuns, Ratio, Sample, Side
 from memegan.dataset import Batch, Images
 from memegan.errors import ParamsError
 from memegan.tracking.spool import MemoryTracker

@@ -17,18 +17,8 @@ import pytest
 from benchmarks import faults
 from benchmarks import train as train_entry
 
-from memegan.cli.bench import (
-    Asked,
-    Case,
-    Ratio,
-    Sample,
-    Trials,
-    bootstrap_median,
-    entries,
-    load_entry,
-    measure,
-    told,
-)
+from memegan.benches import Case, Ratio, Sample, Trials, bootstrap_median
+from memegan.cli.bench import Asked, entries, load_entry, measure, told
 from memegan.cli.preset import recipe
 from memegan.errors import DataError, ParamsError
 from memegan.presets.shrink import shrunk
@@ -45,7 +35,7 @@ import os
 import signal
 from contextlib import contextmanager
 
-from memegan.cli.bench import Ratio
+from memegan.benches import Ratio
 
 done = 0
 
