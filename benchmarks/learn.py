@@ -42,7 +42,10 @@ NETWORK: dict[str, dict[str, object]] = {
 }
 RUNS: dict[str, dict[str, object]] = {
     "dcgan": {"trainer": {"learning_rate": 5e-4}, "loss": {"r1_gamma": 1.0, "r1_every": 4}},
-    "sngan": {"trainer": {"learning_rate": 2e-3, "beta1": 0.5}},
+    "sngan": {
+        "trainer": {"learning_rate": 2e-3, "beta1": 0.5},
+        "loss": {"r1_gamma": 1.0, "r1_every": 4},
+    },
     "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
     "fastgan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3}},
 }
