@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.training.trainer import Params, data_of, made
+from tests.training.trainer import EVERY, Params, data_of, made
 from torch import Tensor, nn
 
 from memegan.rng import Numbers
@@ -116,6 +116,20 @@ def test_estimated_statistics_are_the_means_of_what_the_averages_see(name: str) 
         assert norm.momentum == 0.1
     after = {p: v for n in averages.values() for p, v in n.named_parameters()}
     assert all(torch.equal(weights[p], v) for p, v in after.items())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_variant_with_batch_norm_says_how_its_nets_are_used(name: str) -> None:
+    """All norms have counted batches; a variant that does not say raises NotImplementedError."""
+    torch.set_num_threads(1)
+    variant, run = made(name, {"ema_statistics": "estimated"})
+    averages = averages_of(variant.nets())
+    reestimate(averages, variant, data_of(run).train, run)
+    layers = [layer for net in averages.values() for layer in net.modules()]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    batches = [int(norm.state_dict()["num_batches_tracked"]) for norm in norms]
+    assert all(count * run.batch_size >= 512 for count in batches)
+    assert norms or name in {"resnet", "cut", "superres", "r3gan", "pixelcnn"}
 
 
 def test_averaged_statistics_are_left_alone() -> None:
