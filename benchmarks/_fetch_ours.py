@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
+from memegan.fetching.params import EngineParams
 from memegan.fetching.scrape import scrape
 from memegan.fetching.store import Store
 from memegan.sources.base import digest_of

@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from benchmarks._fetch_ours import main
 from benchmarks._meme_host import hosting
 from memegan.benches import Sample
-from memegan.fetching.engine import EngineParams
+from memegan.fetching.params import EngineParams
 
 URLS = 400
-MAY_BE_LOST = EngineParams().threads + 50  # downloads in hand, and what was not yet journaled
+MAY_BE_LOST = EngineParams().connections + 50  # downloads in hand, and what was not yet journaled
 
 
 @contextmanager

@@ -178,13 +178,15 @@ def _extra(row: object) -> Mapping[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
         return f"{value:.9g}"
-    return str(value).replace("\r\n", "\n").replace("\r", "\n")
+    return str(value)
 
 
 def _row_reader(path: Path, record: type[T], header: list[str]) -> Callable[[list[str]], T]:

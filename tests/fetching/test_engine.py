@@ -12,7 +12,8 @@ from tests.fetching.web import HOST, Answer, Web, ended, gzip_bomb, png
 
 from memegan.errors import SourceError
 from memegan.fetching.download import Limits
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
+from memegan.fetching.params import EngineParams
 from memegan.fetching.reasons import REASONS
 from memegan.fetching.store import Settled, Store
 from memegan.sources.base import Media, Request
@@ -152,7 +153,7 @@ def test_requests_to_one_host_keep_their_distance(web: Web, store: Store) -> Non
     """Named in `allow_private_hosts`, not in `hosts`: only the demo's own host is not spared."""
     hand = HandClock()
     port = web.hosts[HOST].partition(":")[2]
-    params = EngineParams(threads=1, requests_per_s=4, allow_private_hosts=("near.invalid",))
+    params = EngineParams(connections=1, requests_per_s=4, allow_private_hosts=("near.invalid",))
     engine = Engine(
         params, store, "2026-11-21", clock=hand.clock(), resolver=lambda h, p: ["127.0.0.1"]
     )
@@ -186,7 +187,9 @@ def test_a_rate_limit_is_waited_out_or_leaves_the_hosts_urls_to_the_next_scrape(
 ) -> None:
     first = web.give("/1", Answer(b"", 429, {"Retry-After": "5"}), Answer(GOOD))
     second = web.give("/2", Answer(png(2)))
-    params = EngineParams.model_validate({"threads": 1, "on_rate_limit": what, "limits": LIMITS})
+    params = EngineParams.model_validate(
+        {"connections": 1, "on_rate_limit": what, "limits": LIMITS}
+    )
     ends = ask(web, store, Media(first), Media(second), params=params)
     assert web.asked.total() == asked
     assert {end.reason for end in ends} == ({""} if what == "wait" else {"rate_limited"})
@@ -195,7 +198,7 @@ def test_a_rate_limit_is_waited_out_or_leaves_the_hosts_urls_to_the_next_scrape(
 
 def test_a_rate_limit_may_stop_the_scrape_and_what_came_is_kept(web: Web, store: Store) -> None:
     urls = [web.give("/1", Answer(GOOD)), web.give("/2", Answer(b"", 429, {"Retry-After": "5"}))]
-    params = EngineParams(threads=1, on_rate_limit="fail", limits=LIMITS)
+    params = EngineParams(connections=1, on_rate_limit="fail", limits=LIMITS)
     with pytest.raises(SourceError, match=f"ask again in 5 s\n  where: {HOST}"):
         ask(web, store, *map(Media, urls), params=params)
     found = store.settled(urls[0])
@@ -204,12 +207,12 @@ def test_a_rate_limit_may_stop_the_scrape_and_what_came_is_kept(web: Web, store:
 
 
 def test_a_rate_limit_of_one_host_does_not_hold_up_another(web: Web, store: Store) -> None:
-    """One thread, the limited host first: the other's pictures come while it waits."""
+    """One connection, the limited host first: the other's pictures come while it waits."""
     busy, free = (f"http://{name}.invalid:{web.server_port}" for name in ("busy", "free"))
     web.give("/1", Answer(b"", 429, {"Retry-After": "60"}), Answer(GOOD))
     web.give("/2", Answer(png(2)))
     hand, private = HandClock(), ("busy.invalid", "free.invalid")
-    params = EngineParams(threads=1, allow_private_hosts=private, limits=LIMITS)
+    params = EngineParams(connections=1, allow_private_hosts=private, limits=LIMITS)
     engine = Engine(
         params, store, "2026-11-21", clock=hand.clock(), resolver=lambda h, p: ["127.0.0.1"]
     )

@@ -9,7 +9,9 @@ from tests.fetching.hand import HandClock
 from tests.fetching.web import HOST, Answer, Web, ended, png
 from urllib3 import HTTPHeaderDict
 
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
+from memegan.fetching.loop import Loop
+from memegan.fetching.params import EngineParams
 from memegan.fetching.reasons import Refused
 from memegan.fetching.rules import Rules, Sites, check_headers
 from memegan.fetching.store import Store
@@ -65,7 +67,7 @@ def test_rules_that_cannot_be_read_now_forbid_all_until_the_next_scrape(
 def test_a_crawl_delay_is_kept(web: Web, store: Store) -> None:
     web.give("/robots.txt", Answer(b"User-agent: *\nCrawl-delay: 20\n"))
     hand, near = HandClock(), f"http://near.invalid:{web.server_port}"
-    params = EngineParams(threads=1, allow_private_hosts=("near.invalid",))
+    params = EngineParams(connections=1, allow_private_hosts=("near.invalid",))
     engine = Engine(
         params, store, "2026-11-21", clock=hand.clock(), resolver=lambda h, p: ["127.0.0.1"]
     )
@@ -119,8 +121,13 @@ def test_we_say_who_we_are_and_how_to_reach_us(web: Web, store: Store) -> None:
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.text(max_size=60))
 def test_whatever_a_site_says_is_an_answer(text: bytes, line: str) -> None:
     sites, found = Sites(ALL, lambda host, delay_s: None), set[str]()
+
+    async def fetch(url: str) -> bytes:
+        return text
+
     try:
-        sites.check("http://site.invalid/1.png", lambda url: text)
+        with Loop(HandClock().clock()) as loop:
+            loop.run(sites.check(loop, "http://site.invalid/1.png", fetch))
         check_headers(ALL, HTTPHeaderDict({"X-Robots-Tag": line, "TDM-Reservation": line}))
     except Refused as error:
         found.add(error.reason)

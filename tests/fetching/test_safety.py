@@ -1,12 +1,12 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.fetching.asking import downloaded, transferring
 from tests.fetching.web import Answer, Web, png
 
-from memegan.fetching.download import Limits, download
+from memegan.fetching.download import Limits
 from memegan.fetching.reasons import Refused
 from memegan.fetching.safety import Door, check
-from memegan.fetching.session import SafeSession
 from memegan.sources.base import Request
 
 INNER = [
@@ -29,39 +29,39 @@ def test_public_addresses_pass(address: str) -> None:
     check(address)
 
 
-def reason_of(session: SafeSession, url: str) -> str:
-    with session, pytest.raises(Refused) as error:
-        download(session, Request(url), Limits(max_s=2, stall_s=1))
+def reason_of(door: Door, url: str) -> str:
+    with transferring(door) as web, pytest.raises(Refused) as error:
+        downloaded(web, Request(url), Limits(max_s=2, stall_s=1))
     return error.value.reason
 
 
 @pytest.mark.parametrize("answer", [["10.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["::1"]])
 def test_one_private_answer_of_the_name_server_is_enough_to_refuse(answer: list[str]) -> None:
-    session = SafeSession(Door(resolver=lambda host, port: answer))
-    assert reason_of(session, "http://rebinding.example/x.png") == "blocked_address"
+    door = Door(resolver=lambda host, port: answer)
+    assert reason_of(door, "http://rebinding.example/x.png") == "blocked_address"
 
 
 def test_a_name_is_resolved_once_a_connection(web: Web) -> None:
     """A second answer, the private one of a rebinding, is never asked for."""
     answers = iter([["127.0.0.1"]])
-    session = SafeSession(Door(private_hosts=["near.invalid"], resolver=lambda h, p: next(answers)))
+    door = Door(private_hosts=["near.invalid"], resolver=lambda h, p: next(answers))
     web.give("/x", Answer(png(1)))
-    with session:
+    with transferring(door) as transfers:
         for _ in range(3):  # the connection is kept
             url = f"http://near.invalid:{web.server_port}/x"
-            assert download(session, Request(url), Limits()).data == png(1)
+            assert downloaded(transfers, Request(url), Limits()).data == png(1)
 
 
 def test_ports_of_other_services_are_refused() -> None:
-    session = SafeSession(Door(resolver=lambda host, port: ["93.184.215.14"]))
-    assert reason_of(session, "http://mail.example:25/") == "blocked_address"
+    door = Door(resolver=lambda host, port: ["93.184.215.14"])
+    assert reason_of(door, "http://mail.example:25/") == "blocked_address"
 
 
 def test_the_environments_proxy_is_not_used(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     url = web.give("/x", Answer(png(1)))
-    with SafeSession(Door(web.hosts)) as session:
-        assert download(session, Request(url), Limits()).data == png(1)
+    with transferring(Door(web.hosts)) as transfers:
+        assert downloaded(transfers, Request(url), Limits()).data == png(1)
 
 
 def no_name_server(host: str, port: int) -> list[str]:
@@ -77,7 +77,4 @@ def no_name_server(host: str, port: int) -> list[str]:
 @example("http://0x7f.1:99999/")
 @example("https:///x")
 def test_no_text_is_more_than_a_refused_url(url: str) -> None:
-    assert reason_of(SafeSession(Door(resolver=no_name_server)), url) in (
-        "blocked_address",
-        "no_answer",
-    )
+    assert reason_of(Door(resolver=no_name_server), url) in ("blocked_address", "no_answer")

@@ -16,8 +16,8 @@ import pytest
 from tests.fetching.web import Answer, Web, png, serving
 
 from memegan.errors import ParamsError, SourceError
-from memegan.fetching.engine import Engine, EngineParams
-from memegan.fetching.params import ScrapeParams
+from memegan.fetching.engine import Engine
+from memegan.fetching.params import EngineParams, ScrapeParams
 from memegan.fetching.scrape import public_url, scrape
 from memegan.fetching.seed import seed_store
 from memegan.fetching.store import Store
@@ -62,13 +62,13 @@ def community(numbers: list[int]) -> Iterator[Web]:
 
 
 def run(
-    web: Web, folder: Path, snapshot: str = FIRST, banned: Banned = NONE, threads: int = 4
+    web: Web, folder: Path, snapshot: str = FIRST, banned: Banned = NONE, connections: int = 4
 ) -> dict[str, bytes]:
     """Scrape into a fresh data/raw below `folder`, as DVC has it; return all files' bytes."""
     raw = Path("data/raw")
     shutil.rmtree(raw, ignore_errors=True)
     p = ScrapeParams.model_validate(
-        {"snapshot": snapshot, "sources": [SOURCE], "threads": threads, "tries": 1}
+        {"snapshot": snapshot, "sources": [SOURCE], "connections": connections, "tries": 1}
     )
     hosts = {"demo.invalid": f"127.0.0.1:{web.server_port}"}
     with Store(folder / "store") as store:
@@ -98,9 +98,9 @@ def test_every_url_is_one_row_and_every_file_is_found_by_its_place(tmp_path: Pat
     assert len(read_table(Path("data/raw/posts.csv"), PostRow)) == 5
 
 
-def test_the_number_of_threads_changes_no_byte(tmp_path: Path) -> None:
+def test_the_number_of_connections_changes_no_byte(tmp_path: Path) -> None:
     with community(list(range(30))) as web:
-        assert run(web, tmp_path / "a", threads=1) == run(web, tmp_path / "b", threads=8)
+        assert run(web, tmp_path / "a", connections=1) == run(web, tmp_path / "b", connections=8)
 
 
 def test_a_second_scrape_and_a_takedown_ask_the_network_for_nothing(tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_after_kill_9_nothing_is_lost_or_doubled(free: int, tmp_path: Path) -> N
         freed(web)
         assert run(web, tmp_path / "killed") == whole
         pictures = web.asked.total() - web.asked["/method/wall.get"]
-        # at most what 4 threads had in hand, and what the journal had not committed
-    assert pictures <= 30 + 2 * 4 + 8
+        # at most what 4 connections had in hand, and what the journal had not committed
+    assert pictures <= 30 + 4 + 8
     assert list((tmp_path / "killed/store").rglob("*.part")) == []
 
 

@@ -1,3 +1,4 @@
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fetching.hand import HandClock
 
-from memegan.fetching.turns import Pace, Turns
+from memegan.fetching.turns import AT_ONCE, Pace, Turns
 
 EVERY_S = 0.25
 
@@ -25,7 +26,10 @@ def taken(hosts: list[str], again: set[int], pause_s: float, hand: HandClock) ->
     found, moments, left = list[Thing](), defaultdict[str, list[float]](list), set(again)
     while len(turns):
         thing = turns.take()
-        assert thing is not None
+        if isinstance(thing, float):
+            hand.clock().sleep(thing)
+            continue
+        turns.put_down(thing.host)
         found.append(thing)
         moments[thing.host].append(hand.now_s)
         if thing.number in left:
@@ -67,14 +71,21 @@ def test_a_host_that_must_wait_holds_up_no_other() -> None:
     for number, host in enumerate("aaabb"):
         turns.add(Thing(host, number))
     pace.hold("a", 60)
-    assert [getattr(turns.take(), "number", None) for _ in range(2)] == [3, 4]
-    assert hand.now_s == EVERY_S
-    assert getattr(turns.take(), "number", None) == 0
-    assert hand.now_s == 60
+    assert [turns.take(), turns.take()] == [Thing("b", 3), EVERY_S]
+    hand.now_s = EVERY_S
+    assert turns.take() == Thing("b", 4)
+    assert turns.take() == 60 - EVERY_S
+    hand.now_s = 60
+    assert turns.take() == Thing("a", 0)
 
 
-def test_a_closed_queue_gives_nothing() -> None:
-    turns = Turns[Thing](Pace(EVERY_S, HandClock().clock()))
-    turns.add(Thing("a", 0))
-    turns.close()
-    assert turns.take() is None
+def test_a_host_has_few_connections_at_once_and_one_without_a_pace_as_many_as_there_are() -> None:
+    turns = Turns[Thing](Pace(0, HandClock().clock(), free=("free",)))
+    for number in range(AT_ONCE + 1):
+        turns.add(Thing("a", number))
+        turns.add(Thing("free", number))
+    taken = [turns.take() for _ in range(2 * AT_ONCE + 1)]
+    assert [t.number for t in taken if isinstance(t, Thing) and t.host == "a"] == [*range(AT_ONCE)]
+    assert turns.take() == math.inf
+    turns.put_down("a")
+    assert turns.take() == Thing("a", AT_ONCE)

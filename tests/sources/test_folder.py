@@ -4,7 +4,8 @@ import pytest
 from tests.fetching.web import png
 
 from memegan.errors import SourceError
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
+from memegan.fetching.params import EngineParams
 from memegan.fetching.scrape import scrape
 from memegan.fetching.store import Store
 from memegan.records import FetchRow

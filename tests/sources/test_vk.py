@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from tests.sources.service import Asked, fetch, scrape, serving
 
 from memegan.errors import SourceError
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
 from memegan.fetching.listing import listing
+from memegan.fetching.params import EngineParams
 from memegan.fetching.store import Store
 from memegan.sources.base import Post, Request
 from memegan.sources.vk import TOKEN, Clock, VkApi, VkSource

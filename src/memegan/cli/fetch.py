@@ -13,9 +13,9 @@ import typer
 
 from memegan.demo.community import demo_community
 from memegan.errors import ParamsError
-from memegan.fetching.engine import Engine, EngineParams
+from memegan.fetching.engine import Engine
 from memegan.fetching.listing import listing, media_of
-from memegan.fetching.params import ScrapeParams
+from memegan.fetching.params import EngineParams, ScrapeParams
 from memegan.fetching.scrape import scrape
 from memegan.fetching.seed import seed_store
 from memegan.fetching.store import Store

@@ -1,26 +1,22 @@
 """One download: redirects followed by hand, every size and time bounded, the body believed last."""
 
-import hashlib
 import time
 from base64 import b64encode
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-import numpy as np
 from pydantic import Field
 from urllib3 import HTTPHeaderDict
 
-from memegan.fetching.reasons import PLACEHOLDERS, Refused
-from memegan.fetching.session import SafeSession
-from memegan.media import BadMedia, rgb, sniff
+from memegan.fetching.coming import Body
+from memegan.fetching.reasons import Refused
+from memegan.fetching.transfers import Transfers
 from memegan.params import Section
-from memegan.sources.base import Media, Request
+from memegan.sources.base import Request
 
 _SHORT = 65_536
-_SMALL_BYTES, _SMALL_PX = 16_384, 65_536  # of PLACEHOLDERS
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -36,29 +32,18 @@ class Limits(Section):
     )
 
 
-@dataclass(frozen=True)
-class Body:
-    """What a url gave."""
-
-    data: bytes
-    final_url: str
-    etag: str = ""
-    last_modified: str = ""
-    is_unchanged: bool = False  # 304: what we have is what there is
-
-
 class Gate(Protocol):
     """Who is asked about each hop of a download; raises Refused to forbid it."""
 
-    def asking(self, session: SafeSession, url: str) -> None:
+    async def asking(self, transfers: Transfers, url: str) -> None:
         """A url is about to be asked for."""
 
     def answered(self, headers: HTTPHeaderDict) -> None:
         """These headers came."""
 
 
-def download(
-    session: SafeSession, request: Request, limits: Limits, gate: Gate | None = None
+async def download(
+    transfers: Transfers, request: Request, limits: Limits, gate: Gate | None = None
 ) -> Body:
     """Return the body behind a request.
 
@@ -70,12 +55,12 @@ def download(
     for _ in range(limits.max_redirects + 1):
         parts = _parts(url)
         if gate is not None:
-            gate.asking(session, url)
+            await gate.asking(transfers, url)
         same = (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
         headers = {**_login(parts), **request.headers} if same else {}  # a token stays at home
         answer = _Answer(limits, gate)
         try:
-            session.get(url, headers, answer, limits.stall_s, ends - time.monotonic())
+            await transfers.get(url, headers, answer, limits.stall_s, ends - time.monotonic())
         except Refused:
             if answer.status in (0, 200):  # of other answers, the status is enough
                 raise
@@ -115,52 +100,6 @@ class _Answer:
             raise Refused("too_large", f"over {self.limits.max_mb:g} MB")
         if took > self.limits.stall_s and size < took * self.limits.min_kb_s * 1e3:
             raise Refused("too_slow", f"{size} bytes in {took:.0f} s")
-
-
-def check_media(media: Media, data: bytes, placeholders: Collection[str] = ()) -> str:
-    """Return the type of a body after decoding it to its end.
-
-    Args:
-        placeholders: further ones than PLACEHOLDERS: md5 of their files.
-
-    Raises:
-        Refused: checksum, empty, not_media, truncated, too_many_pixels or placeholder.
-    """
-    if not has_checksums(media, data):
-        raise Refused("checksum", "not the file that the source means")
-    kind = sniff(data)
-    if kind.startswith("video/"):
-        return kind
-    try:
-        # a JPEG at an eighth: every bit is read, few pixels are made
-        pixels = rgb(data, at_least_px=1)
-    except BadMedia as error:
-        raise Refused(error.reason, str(error)) from None
-    if is_placeholder(data, pixels, placeholders):
-        raise Refused("placeholder")
-    return kind
-
-
-def has_checksums(media: Media, data: bytes) -> bool:
-    """Tell whether a body is the one that the source's md5 or sha256 means; True without them."""
-    given = (("md5", media.md5), ("sha256", media.sha256))
-    return all(
-        hashlib.new(name, data, usedforsecurity=False).hexdigest() == wanted.lower()
-        for name, wanted in given
-        if wanted
-    )
-
-
-def is_placeholder(data: bytes, pixels: np.ndarray, further: Collection[str] = ()) -> bool:
-    """Tell whether a picture is one of PLACEHOLDERS, which are small, or its md5 of `further`."""
-    if further or len(data) <= _SMALL_BYTES:
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if md5 in PLACEHOLDERS or md5 in further:
-            return True
-    if pixels.shape[0] * pixels.shape[1] > _SMALL_PX:
-        return False
-    shaped = b"%dx%d" % pixels.shape[:2] + pixels.tobytes()
-    return hashlib.sha256(shaped).hexdigest() in PLACEHOLDERS
 
 
 def conditions(etag: str, last_modified: str) -> dict[str, str]:

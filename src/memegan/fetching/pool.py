@@ -1,22 +1,24 @@
-"""Threads that download: tries, alternates, pauses, and what each url came to."""
+"""Urls worked off, many at once: tries, alternates, pauses, and what each url came to."""
 
 import logging
-import queue
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from memegan.errors import SourceError
+from memegan.fetching.checkers import Checkers
+from memegan.fetching.coming import Came
+from memegan.fetching.loop import Loop, Routine
 from memegan.fetching.reasons import TRANSIENT, Refused
-from memegan.fetching.session import SafeSession
 from memegan.fetching.store import Settled
 from memegan.fetching.turns import Turns
 from memegan.sources.base import Media, Request
 
 log = logging.getLogger(__name__)
 _TOLD_EVERY_S = 5.0
+End = Settled | float  # how a url ended, or after which pause it is asked for again
 _AHEAD = 500  # urls in the queue: however long a list is, it is read as it is worked off
 
 
@@ -49,10 +51,6 @@ class Task:
         return True
 
 
-Ended = queue.SimpleQueue[Settled | BaseException]
-Attempt = Callable[[SafeSession, Task], Settled | float]  # how it ended, or after which pause again
-
-
 def host_of(url: str) -> str:
     """Return the host of a url, "" where it has none."""
     try:
@@ -63,68 +61,75 @@ def host_of(url: str) -> str:
 
 @dataclass
 class Pool:
-    """Works off tasks in threads.
+    """Works off tasks, many at once: each is asked for in its host's turn, and checked beside that.
 
-    The threads are daemons: an interrupted program ends at once, whatever they wait for.
+    Nothing is asked for while too much waits to be checked.
     """
 
+    loop: Loop
     turns: Turns[Task]
-    attempt: Attempt
+    ask: Callable[[Task], Routine[Came | End]]
+    check: Callable[[Task, Came], Routine[End]]
+    checkers: Checkers
+    connections: int
     total: int | None = None  # of tasks, where it is known: then the time left is told
 
-    def run(self, tasks: Iterable[Task], sessions: list[SafeSession]) -> Iterator[Settled]:
-        """Yield results as they come; bodies are stored before, so none waits in memory."""
-        ended: Ended = queue.SimpleQueue()
-        for session in sessions:
-            threading.Thread(target=self._work, args=[session, ended], daemon=True).start()
+    def run(self, tasks: Iterator[Task | None]) -> Iterator[Settled]:
+        """Yield results as they come; bodies are stored before, so none waits in memory.
+
+        Args:
+            tasks: None where reading on would take a moment, in which others could go on.
+        """
+        self._asking, self._ended = 0, deque[Settled]()
         told = _Progress(self.total, self.turns.pace.clock.now)
-        coming = iter(tasks)
-        try:
-            while self._fill(coming) or len(self.turns):
-                result = _next(ended)
+        while self._fill(tasks) or len(self.turns):
+            try:
+                self.loop.step(self._start())
+            except SourceError:
+                while len(self.checkers):  # what has come is kept
+                    self.loop.step()
+                yield from self._ended
+                raise
+            while self._ended:
+                result = self._ended.popleft()
                 self.turns.ended()
                 told.count(result)
                 yield result
-        finally:
-            self.turns.close()
         told.last()
 
-    def _fill(self, coming: Iterator[Task]) -> bool:
-        """Read ahead; tell whether there is something to wait for."""
-        while len(self.turns) < _AHEAD and (task := next(coming, None)):
-            self.turns.add(task)
-        return len(self.turns) > 0
-
-    def _work(self, session: SafeSession, ended: Ended) -> None:
-        while (task := self.turns.take()) is not None:
+    def _fill(self, tasks: Iterator[Task | None]) -> bool:
+        """Read ahead; tell whether there may be more."""
+        while len(self.turns) < _AHEAD:
             try:
-                result = self.attempt(session, task)
-            except BaseException as error:  # a defect is raised where results are read
-                ended.put(error)
-                return
-            if isinstance(result, Settled):
-                ended.put(result)
-            else:
-                self.turns.again(task, result)
+                task = next(tasks)
+            except StopIteration:
+                return False
+            if task is not None:
+                self.turns.add(task)
+            elif len(self.turns):
+                return True
+        return True
 
+    def _start(self) -> float:
+        """Begin what can be begun; return in how many seconds there may be more."""
+        while self._asking < self.connections and self.checkers.has_room:
+            task = self.turns.take()
+            if isinstance(task, float):
+                return task
+            self._asking += 1
+            self.loop.start(self._work(task), self._ended.extend)
+        return math.inf
 
-@contextmanager
-def listened_to(sessions: list[SafeSession], every_s: float) -> Iterator[None]:
-    """Hang up, for the block, those sessions that have fallen silent, and all at its end."""
-    over = threading.Event()
-
-    def listen() -> None:
-        while not over.wait(every_s):
-            for session in sessions:
-                session.listen()
-
-    threading.Thread(target=listen, daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
-        for session in sessions:
-            session.close()
+    async def _work(self, task: Task) -> tuple[Settled, ...]:
+        host = task.host
+        found = await self.ask(task)
+        self._asking -= 1
+        self.turns.put_down(host)
+        end = await self.check(task, found) if isinstance(found, Came) else found
+        if isinstance(end, Settled):
+            return (end,)
+        self.turns.again(task, end)
+        return ()
 
 
 @dataclass
@@ -156,15 +161,3 @@ class _Progress:
     def last(self) -> None:
         if self.counts:
             self.tell()
-
-
-def _next(ended: Ended) -> Settled:
-    """Wait for a result in short turns, so that Ctrl-C is heard on every system."""
-    while True:
-        try:
-            result = ended.get(timeout=0.5)
-        except queue.Empty:
-            continue
-        if isinstance(result, BaseException):
-            raise result
-        return result

@@ -2,8 +2,7 @@
 
 import json
 import re
-import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -11,10 +10,12 @@ from protego import Protego
 from pydantic import Field
 from urllib3 import HTTPHeaderDict
 
+from memegan.fetching.loop import Loop, Promise
 from memegan.fetching.reasons import TRANSIENT, Refused
 from memegan.params import Section
 
 AGENT = "memegan"  # what robots.txt and X-Robots-Tag call us
+Fetch = Callable[[str], Awaitable[bytes]]
 _NOAI = frozenset({"noai", "noimageai"})
 _VALUED = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 
@@ -55,9 +56,9 @@ class Sites:
     rules: Rules
     slow_down: Callable[[str, float], None]  # called with a host and its Crawl-delay in seconds
     known: dict[str, Site | Refused] = field(default_factory=dict)
-    locks: dict[str, threading.Lock] = field(default_factory=dict)
+    asking: dict[str, Promise[None]] = field(default_factory=dict)
 
-    def check(self, url: str, fetch: Callable[[str], bytes]) -> None:
+    async def check(self, loop: Loop, url: str, fetch: Fetch) -> None:
         """Refuse a url whose site forbids it; `fetch` gets the site's two files.
 
         Raises:
@@ -67,23 +68,28 @@ class Sites:
             return
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        with self.locks.setdefault(site, threading.Lock()):  # the others wait for the first
-            if site not in self.known:
-                self.known[site] = self._asked(site, parts.hostname or "", fetch)
+        if site in self.asking:  # the others wait for the first
+            await self.asking[site]
+        if site not in self.known:
+            self.asking[site] = Promise(loop)
+            try:
+                self.known[site] = await self._asked(site, parts.hostname or "", fetch)
+            finally:
+                self.asking.pop(site).keep(None)
         found = self.known[site]
         if isinstance(found, Refused):
             raise Refused(found.reason, f"robots.txt of {site}")
         found.check(url)
 
-    def _asked(self, site: str, host: str, fetch: Callable[[str], bytes]) -> Site | Refused:
+    async def _asked(self, site: str, host: str, fetch: Fetch) -> Site | Refused:
         robots = reserved = None
         try:
             if self.rules.robots:
-                robots = Protego.parse(_text(fetch, f"{site}/robots.txt"))
+                robots = Protego.parse(await _text(fetch, f"{site}/robots.txt"))
                 if delay := robots.crawl_delay(AGENT):
                     self.slow_down(host, delay)
             if self.rules.tdm:
-                listed = _text(fetch, f"{site}/.well-known/tdmrep.json")
+                listed = await _text(fetch, f"{site}/.well-known/tdmrep.json")
                 reserved = Protego.parse(_as_robots(listed))
         except Refused as error:
             return error
@@ -114,14 +120,14 @@ def _tags(line: str) -> list[str]:
     return [word.strip().lower() for word in line.split(",")]
 
 
-def _text(fetch: Callable[[str], bytes], url: str) -> str:
+async def _text(fetch: Fetch, url: str) -> str:
     """Return a site's file; "" where it has none (RFC 9309, 2.3.1.3).
 
     Raises:
         Refused: the site cannot be asked at all now (RFC 9309, 2.3.1.4), or must not be.
     """
     try:
-        return fetch(url).decode(errors="replace")
+        return (await fetch(url)).decode(errors="replace")
     except Refused as error:
         if error.reason in TRANSIENT or error.reason == "blocked_address":
             raise

@@ -1,9 +1,8 @@
-"""Addresses: which may be reached, and sockets that reach no other."""
+"""Addresses: which may be reached."""
 
 import ipaddress
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from memegan.fetching.reasons import Refused
@@ -38,11 +37,25 @@ def _last_32_bits(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
 
 
 @dataclass(frozen=True)
-class Door:
-    """Opens every socket, to an address that was checked at that moment.
+class Place:
+    """Where a connection leads."""
 
-    The name is resolved once and all its addresses are checked; the socket then opens to one of
-    them, so no second DNS answer can lead elsewhere.
+    address: str
+    port: int
+
+    @property
+    def connect_to(self) -> str:
+        """Say it as libcurl's CONNECT_TO: wherever a url points, connect here."""
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"::{shown}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Knows where connections may lead: to addresses that were checked, and to no other.
+
+    The name is resolved once and all its addresses are checked; the connection is then made to
+    one of them, so no second DNS answer can lead elsewhere.
     """
 
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -52,29 +65,27 @@ class Door:
     resolver: Resolver = resolve
     """How names become addresses."""
 
-    def open(self, host: str, port: int, timeout_s: float) -> socket.socket:
-        """Connect to a host.
+    def mapped(self, host: str) -> Place | None:
+        """Return where a host of `hosts` answers."""
+        if host not in self.hosts:
+            return None
+        address, port = self.hosts[host].rsplit(":", 1)
+        return Place(address, int(port))
 
-        Raises:
-            Refused: blocked_address, no_answer.
+    def places(self, host: str, port: int) -> list[Place] | Refused:
+        """Return where a host may be reached, or why not: blocked_address, no_answer.
+
+        It asks a name server, and may take its time.
         """
-        if host in self.hosts:
-            address, mapped = self.hosts[host].rsplit(":", 1)
-            return _connected([address], int(mapped), timeout_s)
         try:
             addresses = list(self.resolver(host, port))
+            if host not in self.private_hosts:
+                if port < 1024 and port not in _WEB_PORTS:
+                    raise Refused("blocked_address", f"port {port}")
+                for address in addresses:
+                    check(address)
         except (OSError, UnicodeError) as error:
-            raise Refused("no_answer", f"no address: {error}") from None
-        if host not in self.private_hosts:
-            if port < 1024 and port not in _WEB_PORTS:
-                raise Refused("blocked_address", f"port {port}")
-            for address in addresses:
-                check(address)
-        return _connected(addresses, port, timeout_s)
-
-
-def _connected(addresses: Collection[str], port: int, timeout_s: float) -> socket.socket:
-    for address in addresses:
-        with suppress(OSError):  # the next address may answer
-            return socket.create_connection((address, port), timeout_s)
-    raise Refused("no_answer", f"none of {len(addresses)} addresses answers")
+            return Refused("no_answer", f"no address: {error}")
+        except Refused as error:
+            return error
+        return [Place(address, port) for address in addresses]

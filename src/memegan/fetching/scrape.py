@@ -103,6 +103,8 @@ class Ends:
 
 def public_url(url: str) -> str:
     """Return a url as files may show it: no user and password, no token among its parameters."""
+    if "?" not in url and "@" not in url:
+        return url
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query, keep_blank_values=True)

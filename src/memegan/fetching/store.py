@@ -11,9 +11,7 @@ written and read by the thousand goes through SQLite as JSON, many rows a step.
 import hashlib
 import json
 import logging
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 from memegan.errors import SourceError
+from memegan.fetching.coming import Coming
+from memegan.fetching.files import Files
 
 log = logging.getLogger(__name__)
 _NOTES = 8  # a transaction: a kill forgets no more, and their urls are asked for again
@@ -75,16 +75,15 @@ class Page:
 
 
 class Store:
-    """One process at a time, its main thread for the journal; any thread may `put` files."""
+    """One process at a time, and one thread; only `files` may be filled by others of ours."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files = folder / "files"
-        for number in range(256):
-            (self._files / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        self.files, self.coming = Files(folder / "files"), Coming(folder / "coming")
+        folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
-        for part in self._files.glob("*/*.part"):
-            part.unlink()  # of a killed process: we hold the lock
+        self.files.prepare()
+        self.coming.prepare()
         self._db = sqlite3.connect(folder / "journal.sqlite")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -99,23 +98,17 @@ class Store:
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
         self._write_notes()
+        self.coming.close()
         self._db.close()
         self._lock.close()
 
     def path(self, sha256: str) -> Path:
         """Return where a file lies, if it is there."""
-        return self._files / sha256[:2] / sha256
+        return self.files.path(sha256)
 
     def put(self, data: bytes) -> str:
-        """Keep a file by its content; written beside, then renamed. Return its sha256."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        path = f"{self._files}/{sha256[:2]}/{sha256}"
-        if not os.path.exists(path):  # noqa: PTH110 - a path object costs more than the question
-            part = f"{path}.{threading.get_ident()}.part"
-            with open(part, "wb", buffering=0) as file:  # noqa: PTH123 - as above
-                file.write(data)
-            os.replace(part, path)  # noqa: PTH105 - as above
-        return sha256
+        """Keep a file by its content; return its sha256."""
+        return self.files.put(data)
 
     def read(self, sha256: str) -> bytes:
         """Return a file, proved by its digest.
@@ -165,7 +158,7 @@ class Store:
             return found
         row = self._db.execute("SELECT * FROM urls WHERE url = ?", (url,)).fetchone()
         found = Settled(*row) if row else None
-        return None if found and found.sha256 and not self.path(found.sha256).exists() else found
+        return None if found and found.sha256 and not self.files.has(found.sha256) else found
 
     def settle(self, result: Settled) -> None:
         """Note how a url ended."""

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import feedparser
 from pydantic import Field, model_validator
 
 from memegan import __version__
@@ -113,6 +112,8 @@ class RedditSource(LocalParams):
                 yield from _submissions(value)
 
     def _feed(self, fetch: Fetcher) -> Iterator[Post]:
+        import feedparser  # loads slowly, and few scrapes have a feed
+
         seen, after = set[str](), ""
         while True:
             more = {"after": after} if after else {}

@@ -8,7 +8,6 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 from urllib.parse import urljoin, urlsplit
 
-import feedparser
 from pydantic import Field
 
 from memegan.sources.base import Fetcher, Media, Post, Request, SourceParams, left_out, utc
@@ -29,6 +28,8 @@ class RssSource(SourceParams):
         pages, page = list[str](), self.url
         while page and page not in pages and len(pages) < self.max_pages:
             pages.append(page)
+            import feedparser  # loads slowly, and few scrapes have a feed
+
             # as a file: feedparser would open what looks like a name or a url
             feed = feedparser.parse(
                 io.BytesIO(fetch(Request(page))), response_headers={"content-location": page}

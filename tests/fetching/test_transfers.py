@@ -14,95 +14,81 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.fetching.asking import downloaded, transferring
 from tests.fetching.web import HOST, Answer, Web, gzip_bomb, png
 
-from memegan.fetching import session as sessions
-from memegan.fetching.download import Limits, download
-from memegan.fetching.pool import listened_to
+from memegan.fetching import transfers as module
+from memegan.fetching.download import Limits
 from memegan.fetching.reasons import Refused
 from memegan.fetching.safety import Door
-from memegan.fetching.session import SafeSession
+from memegan.fetching.transfers import Transfers
 from memegan.sources.base import Request
 
 NAME = "pictures.example"
 
 
 @pytest.fixture
-def session(web: Web) -> Iterator[SafeSession]:
-    with SafeSession(Door(web.hosts)) as session:
-        yield session
+def transfers(web: Web) -> Iterator[Transfers]:
+    with transferring(Door(web.hosts)) as transfers:
+        yield transfers
 
 
-def reason(session: SafeSession, url: str, limits: Limits) -> str:
+def reason(transfers: Transfers, url: str, limits: Limits) -> str:
     with pytest.raises(Refused) as error:
-        download(session, Request(url), limits)
+        downloaded(transfers, Request(url), limits)
     return error.value.reason
 
 
-def test_headers_of_one_call_are_not_those_of_the_next(web: Web, session: SafeSession) -> None:
+def test_headers_of_one_call_are_not_those_of_the_next(web: Web, transfers: Transfers) -> None:
     url = web.give("/x", Answer(png(1)))
     for headers in ({"Authorization": "secret"}, {}):
-        download(session, Request(url, headers), Limits())
+        downloaded(transfers, Request(url, headers), Limits())
     said = [headers.get("Authorization") for _, headers in web.seen_headers]
     assert said == ["secret", None]
 
 
-def test_what_is_packed_without_being_asked_for_is_unpacked(web: Web, session: SafeSession) -> None:
+def test_what_is_packed_without_being_asked_for_is_unpacked(web: Web, transfers: Transfers) -> None:
     url = web.give("/x", Answer(gzip_bomb(5000), headers={"Content-Encoding": "gzip"}))
-    assert download(session, Request(url), Limits()).data == bytes(5000)
+    assert downloaded(transfers, Request(url), Limits()).data == bytes(5000)
     assert web.seen_headers[0][1]["Accept-Encoding"] == "identity"
 
 
-def test_an_answer_that_never_comes_is_not_asked_for_again(web: Web, session: SafeSession) -> None:
+def test_an_answer_that_never_comes_is_not_asked_for_again(web: Web, transfers: Transfers) -> None:
     """libcurl repeats a request whose kept connection breaks off; our hanging up is none."""
     good, silent = web.give("/x", Answer(png(1))), web.give("/y", Answer(png(2)))
-    assert download(session, Request(good), Limits()).data == png(1)
+    assert downloaded(transfers, Request(good), Limits()).data == png(1)
     web.gate, web.free = threading.Event(), 0
-    with listened_to([session], 0.05):
-        assert reason(session, silent, Limits(stall_s=0.3, max_s=20)) == "too_slow"
+    assert reason(transfers, silent, Limits(stall_s=0.3, max_s=20)) == "too_slow"
     web.gate.set()
     assert web.asked["/y"] == 1
 
 
 @pytest.mark.parametrize("status", [200, 404, None])
 def test_an_error_is_gone_when_nobody_holds_it(
-    web: Web, session: SafeSession, status: int | None
+    web: Web, transfers: Transfers, status: int | None
 ) -> None:
     """It may hold half a body; whether it waits for the garbage collector must not matter."""
     url = web.give("/x", Answer(bytes(5000), status=status)) if status else f"http://{HOST}:9/x"
     gc.disable()
     try:
-        refused = weakref.ref(_refused(session, url, Limits(max_mb=0.001)))
+        refused = weakref.ref(_refused(transfers, url, Limits(max_mb=0.001)))
         assert refused() is None
     finally:
         gc.enable()
 
 
-def _refused(session: SafeSession, url: str, limits: Limits) -> Refused:
+def _refused(transfers: Transfers, url: str, limits: Limits) -> Refused:
     try:
-        download(session, Request(url), limits)
+        downloaded(transfers, Request(url), limits)
     except Refused as error:
         return error
     raise AssertionError(f"{url} was not refused")
 
 
-def test_closing_from_another_thread_ends_a_call(web: Web, session: SafeSession) -> None:
+def test_time_ends_a_call(web: Web, transfers: Transfers) -> None:
     url = web.give("/x", Answer(png(1)))
     web.gate, web.free = threading.Event(), 0
-    ended: list[str] = []
-    asks = threading.Thread(target=lambda: ended.append(reason(session, url, Limits())))
-    asks.start()
-    assert web.is_full.wait(10)
-    session.close()
-    asks.join(10)
-    assert ended == ["no_answer"]
-    web.gate.set()
-
-
-def test_time_ends_a_call_that_nobody_listens_to(web: Web, session: SafeSession) -> None:
-    url = web.give("/x", Answer(png(1)))
-    web.gate, web.free = threading.Event(), 0
-    assert reason(session, url, Limits(max_s=0.5)) == "too_slow"
+    assert reason(transfers, url, Limits(max_s=0.5)) == "too_slow"
     web.gate.set()
 
 
@@ -143,17 +129,17 @@ def test_tls_proves_the_name_of_the_host(
     web.socket = context.wrap_socket(web.socket, server_side=True)
     web.give("/x", Answer(png(1)))
     if is_trusted:
-        monkeypatch.setitem(sessions._SETTINGS, pycurl.CAINFO, str(cert))
+        monkeypatch.setitem(module._SETTINGS, pycurl.CAINFO, str(cert))
     url, door = f"https://{NAME}/x", Door({NAME: web.hosts[HOST]})
-    with SafeSession(door) as session:
+    with transferring(door) as transfers:
         if end == "ok":
-            assert download(session, Request(url), Limits()).data == png(1)
+            assert downloaded(transfers, Request(url), Limits()).data == png(1)
         else:
-            assert reason(session, url, Limits(max_s=5)) == end
+            assert reason(transfers, url, Limits(max_s=5)) == end
     assert bool(web.asked) == (end == "ok")
 
 
-def test_a_slow_connection_takes_no_longer_than_a_silence(session: SafeSession) -> None:
+def test_a_slow_connection_takes_no_longer_than_a_silence(transfers: Transfers) -> None:
     """No packet is answered by an address of RFC 5737."""
-    session.door = Door(private_hosts=["far.invalid"], resolver=lambda h, p: ["192.0.2.7"])
-    assert reason(session, "http://far.invalid/", Limits(stall_s=0.5, max_s=60)) == "no_answer"
+    transfers.door = Door(private_hosts=["far.invalid"], resolver=lambda h, p: ["192.0.2.7"])
+    assert reason(transfers, "http://far.invalid/", Limits(stall_s=0.5, max_s=60)) == "no_answer"
