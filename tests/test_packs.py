@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memegan.errors import DataError
-from memegan.packs import HashedPacks, Place, member_name, members, read_place, write_series
+from memegan.packs import (
+    HashedPacks,
+    Place,
+    _header,
+    member_name,
+    members,
+    read_place,
+    write_series,
+)
 
 BLOBS = st.lists(st.binary(max_size=1500), max_size=12)
 
@@ -30,6 +38,16 @@ def hashed(folder: Path, blobs: list[bytes], limit_bytes: int = 4000) -> dict[st
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@given(
+    st.text("abcXYZ019._-/", min_size=1, max_size=90).filter(lambda name: not name.endswith("/")),
+    st.integers(0, 8**11 - 1),
+)
+def test_a_header_is_what_tarfile_writes(name: str, size: int) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert _header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
 
 
 @given(BLOBS, st.integers(0, 5000))
