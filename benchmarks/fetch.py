@@ -65,6 +65,7 @@ def run(words: Sequence[str], folder: Path) -> Took:
         RuntimeError: it fails.
     """
     known = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_ALBUMENTATIONS_UPDATE": "1"}
+    known.pop("PYTHONDONTWRITEBYTECODE", None)  # both are compiled, as what pip installs
     start, peak = time.perf_counter(), 0
     with (folder / "said.txt").open("w") as said:
         process = subprocess.Popen(words, cwd=ROOT, env=known, stdout=said, stderr=said)

@@ -270,3 +270,7 @@ def test_cookies_are_not_kept(web: Web, store: Store) -> None:
     given = Answer(GOOD, headers={"Set-Cookie": "id=7; Path=/"})
     ask(web, store, *(Media(web.give(f"/{n}", given)) for n in range(9)))
     assert not any("Cookie" in headers for _, headers in web.seen_headers)
+
+
+def test_older_files_call_connections_threads() -> None:
+    assert EngineParams.model_validate({"threads": 3}).connections == 3

@@ -16,6 +16,7 @@ import pytest
 from tests.fetching.web import Answer, Web, png, serving
 
 from memegan.errors import ParamsError, SourceError
+from memegan.fetching.coming import Body
 from memegan.fetching.engine import Engine
 from memegan.fetching.params import EngineParams, ScrapeParams
 from memegan.fetching.scrape import public_url, scrape
@@ -287,3 +288,30 @@ def test_memory_stays_flat_in_the_number_of_urls(project: Path) -> None:
 
     few = peak_bytes(1000)
     assert (peak_bytes(4000) - few) / 3000 < 400  # bytes a url, half of them our own list of urls
+
+
+def test_what_came_but_was_not_checked_before_a_kill_is_not_asked_for_again(tmp_path: Path) -> None:
+    with community(list(range(10, 40))) as web:
+        whole = run(web, tmp_path / "straight")
+        with Store(tmp_path / "killed/store") as store:
+            for number in range(10, 20):
+                url = f"http://demo.invalid/{number}.png"
+                store.coming.put(url, Body(png(number), url), tries=1)
+        web.asked.clear()
+        assert run(web, tmp_path / "killed") == whole
+        assert not any(web.asked[f"/{number}.png"] for number in range(10, 20))
+    assert list((tmp_path / "killed/store/coming").iterdir()) == []
+
+
+def test_a_body_that_a_failing_machine_has_damaged_is_asked_for_again(tmp_path: Path) -> None:
+    with community([1, 2]) as web:
+        whole = run(web, tmp_path / "straight")
+        url = "http://demo.invalid/1.png"
+        with Store(tmp_path / "store") as store:
+            store.coming.put(url, Body(bytes(len(png(1))), url), tries=1)
+            store.coming.put("http://demo.invalid/2.png", Body(png(2), url), tries=1)
+        (torn,) = (tmp_path / "store/coming").iterdir()
+        torn.write_bytes(torn.read_bytes()[:-1])
+        web.asked.clear()
+        assert run(web, tmp_path) == whole
+        assert (web.asked["/1.png"], web.asked["/2.png"]) == (1, 1)

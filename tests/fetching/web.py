@@ -44,6 +44,9 @@ class Answer:
     drip_s: float = 0.0
     drips_headers: bool = False
     dates: bool = True  # False: `headers` say the date
+    rest: bytes = b""  # of the body; it comes when `pause` is over
+    pause: threading.Event | None = None
+    ends_pause: threading.Event | None = None
 
 
 class Web(ThreadingHTTPServer):
@@ -105,10 +108,15 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.length is not None and not answer.drip:
-            length = len(answer.body) if answer.length < 0 else answer.length
+            whole = len(answer.body) + len(answer.rest)
+            length = whole if answer.length < 0 else answer.length
             self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(answer.body)
+        if answer.pause is not None and answer.pause.wait(20):
+            self.wfile.write(answer.rest)
+        if answer.ends_pause is not None:
+            answer.ends_pause.set()
         if answer.drip:
             self._drip(answer)
 

@@ -39,6 +39,7 @@ class Asker:
         self._media = Pace(1 / params.requests_per_s, clock, door.hosts)
         self._sites = Sites(params.obey, self._media.slower.__setitem__)
         self._of_rules = params.limits.model_copy(update={"max_mb": _RULES_MB})
+        self._checkers: Checkers | None = None
         self._shut = set[str]()  # hosts whose other urls are left to the next scrape
 
     @contextmanager
@@ -57,20 +58,32 @@ class Asker:
             total: of the tasks, where it is known: then the time left is told.
         """
         p = self.params
-        with (
-            self.transfers(p.connections) as web,
-            Checkers(web.loop, self.store.files, p.placeholders) as checkers,
-        ):
-            checkers.start()
-            ask, check = partial(self._ask, web), partial(self._check, checkers)
+        with self.ready() as checkers, self.transfers(p.connections) as web:
+            web.loop.waiters.append(checkers)
+            ask, check = partial(self._ask, web), partial(self._check, web.loop, checkers)
             turns = Turns[Task](self._media)
-            yield from Pool(web.loop, turns, ask, check, checkers, p.connections, total).run(tasks)
+            pool = Pool(web.loop, turns, ask, check, self._left, checkers, p.connections, total)
+            yield from pool.run(tasks)
+
+    @contextmanager
+    def ready(self) -> Iterator[Checkers]:
+        """Give the processes that check, which start now if they are not there."""
+        if self._checkers is not None:
+            yield self._checkers
+            return
+        with Checkers(self.store.files, self.params.placeholders) as self._checkers:
+            try:
+                yield self._checkers
+            finally:
+                self._checkers = None
+
+    def _left(self, task: Task) -> Came | None:
+        came = self.store.coming.take(task.media.url)
+        task.tries = came.tries if came else 0
+        return came
 
     async def _ask(self, web: Transfers, task: Task) -> Came | Settled | float:
         """Ask once; return what came, how the url ended, or after which pause to ask again."""
-        if left := self.store.coming.take(task.media.url):
-            task.tries = left.tries
-            return left
         task.tries, task.here = task.tries + 1, task.here + 1
         try:
             if task.host in self._shut:
@@ -84,11 +97,13 @@ class Asker:
             return task.known
         return self.store.coming.put(task.media.url, body, task.tries)
 
-    async def _check(self, checkers: Checkers, task: Task, came: Came) -> Settled | float:
+    async def _check(
+        self, loop: Loop, checkers: Checkers, task: Task, came: Came
+    ) -> Settled | float:
         """Look at what came; the same would come again, so another place is asked if it is bad."""
         media, piece = task.media, came.piece
         job = Job(piece.path, piece.offset, piece.size, media.md5, media.sha256)
-        answer = await checkers.check(job)
+        answer = await checkers.check(loop, task.place, job)
         self.store.coming.done(piece)
         if answer.errno:
             raise OSError(answer.errno, answer.detail)

@@ -1,5 +1,6 @@
 """Processes that check and store bodies, beside the one that asks for them."""
 
+import heapq
 import json
 import logging
 import math
@@ -10,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -21,37 +22,41 @@ from memegan.fetching.loop import Loop, Promise
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 3  # bodies in a checker's hands: it need not wait for the next one
-_MOST, _MOST_BYTES = 1000, 256_000_000  # bodies under way, beyond which nothing is asked for
+_MOST, _MOST_BYTES = 4000, 256_000_000  # bodies on disk, beyond which nothing is asked for
+_DEATHS = 6  # in a row: three bodies in a row are not that bad, something else is wrong
 _SRC = Path(__file__).parents[2]
 
 
-@dataclass
+@dataclass(order=True)
 class _Waiting:
     """One body, and who waits for its answer."""
 
-    job: Job
-    promise: Promise[Answer]
-    deaths: int = 0
+    place: int
+    job: Job = field(compare=False)
+    promise: Promise[Answer] = field(compare=False)
+    deaths: int = field(default=0, compare=False)
 
 
 class Checkers:
     """A few processes that check bodies; these wait on disk for the first that is free.
 
+    What has the lowest place comes first: rows are written in the order of places.
+
     A checker that dies is replaced, and its bodies are checked again: nothing is lost. A body at
     which two of them died is "truncated": it breaks the decoder.
     """
 
-    def __init__(
-        self, loop: Loop, files: Files, placeholders: Collection[str] = (), count: int = 2
-    ) -> None:
-        self.loop, self.count = loop, count
+    def __init__(self, files: Files, placeholders: Collection[str] = (), count: int = 2) -> None:
+        self.count = count
         self._words = [str(files.folder.resolve()), json.dumps(list(placeholders))]
-        self._line = deque[_Waiting]()
+        self._line: list[_Waiting] = []  # a heap
         self._all: list[_Checker] = []
         self.jobs = self.bytes = 0  # under way
-        loop.waiters.append(self)
+        self._deaths = 0  # since the last answer
 
     def __enter__(self) -> "Checkers":
+        """Start the processes: that takes a moment, in which others may go on."""
+        self._all += [_Checker(self._words) for _ in range(self.count)]
         return self
 
     def __exit__(
@@ -64,22 +69,20 @@ class Checkers:
     def __len__(self) -> int:
         return self.jobs
 
+    def pids(self) -> list[int]:
+        """Return the numbers of the processes."""
+        return [checker.process.pid for checker in self._all]
+
     @property
     def has_room(self) -> bool:
-        """Tell whether little enough waits: it is in memory, and what a kill would lose."""
+        """Tell whether little enough waits on disk."""
         return self.jobs < _MOST and self.bytes < _MOST_BYTES
 
-    def start(self) -> None:
-        """Start the processes: that takes a moment, in which others may be asked already."""
-        while len(self._all) < self.count:
-            self._all.append(_Checker(self._words))
-
-    async def check(self, job: Job) -> Answer:
-        """Return what a body is; it is stored then, or removed."""
-        self.start()
-        waiting = _Waiting(job, Promise(self.loop))
+    async def check(self, loop: Loop, place: int, job: Job) -> Answer:
+        """Return what a body is; if it is good, it is stored then."""
+        waiting = _Waiting(place, job, Promise(loop))
         self.jobs, self.bytes = self.jobs + 1, self.bytes + job.size
-        self._line.append(waiting)
+        heapq.heappush(self._line, waiting)
         self._hand_out()
         answer = await waiting.promise
         self.jobs, self.bytes = self.jobs - 1, self.bytes - job.size
@@ -94,6 +97,7 @@ class Checkers:
         for place, checker in enumerate(self._all):
             try:
                 for answer in checker.answers():
+                    self._deaths = 0
                     checker.jobs.popleft().promise.keep(answer)
             except OSError:  # it has hung up
                 self._all[place] = self._replaced(checker)
@@ -104,17 +108,18 @@ class Checkers:
             checker = min(self._all, key=lambda c: len(c.jobs))
             if len(checker.jobs) >= _AT_ONCE:
                 return
-            checker.take(self._line.popleft())
+            checker.take(heapq.heappop(self._line))
 
     def _replaced(self, checker: "_Checker") -> "_Checker":
         """Take the jobs back of one that died, and start another.
 
         Raises:
-            SourceError: it never answered anything.
+            SourceError: it never answered anything, or others died as well.
         """
-        checker.close()
-        code = checker.process.returncode
-        if not checker.has_answered and code > 0:
+        checker.line.close()
+        code = checker.process.wait()
+        self._deaths += 1
+        if self._deaths > _DEATHS or (code > 0 and not checker.has_answered):
             raise SourceError(
                 f"a process that checks pictures ended with {code}",
                 where="memegan.fetching.checker",
@@ -126,7 +131,8 @@ class Checkers:
             broken.promise.keep(Answer(reason="truncated", detail="it breaks the decoder"))
         if checker.jobs:
             checker.jobs[0].deaths += 1
-        self._line.extendleft(reversed(checker.jobs))
+        for waiting in checker.jobs:
+            heapq.heappush(self._line, waiting)
         return _Checker(self._words)
 
 
@@ -172,10 +178,7 @@ class _Checker:
         return [Answer(*json.loads(line)) for line in lines]
 
     def close(self) -> None:
-        """Hang up, which ends it."""
+        """End it, whatever it does: the journal knows nothing of that yet."""
         self.line.close()
-        try:
-            self.process.wait(1)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()

@@ -53,7 +53,7 @@ class Coming:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()  # other processes read there
         self._file: BinaryIO | None = None
         self._used = self._number = 0
         self._waiting: dict[str, int] = {}  # bodies, by path

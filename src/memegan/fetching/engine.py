@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -62,6 +63,10 @@ class Engine:
             return known.data
         self.store.keep_page(request.url, body.data, body.etag, body.last_modified)
         return body.data
+
+    def ready(self) -> AbstractContextManager[object]:
+        """Let start, for the block, the processes that `settle` needs to check what it fetches."""
+        return self._asker.ready()
 
     def settle(
         self,
@@ -152,7 +157,7 @@ class Engine:
         first = next((task for task in tasks if task), None)  # without one, nothing is started
         if first is not None:
             yield from self._asker.fetched(chain([first], tasks), total)
-            self.store.coming.clear()
+        self.store.coming.clear()
 
     def _from_file(self, media: Media, path: Path) -> Settled:
         try:

@@ -16,7 +16,7 @@ class Files:
         for number in range(256):
             (self.folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         for part in self.folder.glob("*/*.part"):
-            part.unlink()
+            part.unlink(missing_ok=True)  # its process may be about to end
 
     def path(self, sha256: str) -> Path:
         """Return where a file lies, if it is there."""

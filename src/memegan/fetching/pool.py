@@ -5,6 +5,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from urllib.parse import urlsplit
 
 from memegan.errors import SourceError
@@ -19,11 +20,15 @@ from memegan.sources.base import Media, Request
 log = logging.getLogger(__name__)
 _TOLD_EVERY_S = 5.0
 End = Settled | float  # how a url ended, or after which pause it is asked for again
-_AHEAD = 500  # urls in the queue: however long a list is, it is read as it is worked off
+_AHEAD = (
+    500  # urls that wait for their turn: however long a list is, it is read as it is worked off
+)
 
 
 class Task:
     """One media url on its way: which of its places is asked, how often it was, what came."""
+
+    place = 0  # among all tasks
 
     def __init__(self, media: Media, request: Request, known: Settled | None = None) -> None:
         self.media, self.request = media, request
@@ -70,6 +75,7 @@ class Pool:
     turns: Turns[Task]
     ask: Callable[[Task], Routine[Came | End]]
     check: Callable[[Task, Came], Routine[End]]
+    left: Callable[[Task], Came | None]  # what an earlier scrape has left
     checkers: Checkers
     connections: int
     total: int | None = None  # of tasks, where it is known: then the time left is told
@@ -80,7 +86,7 @@ class Pool:
         Args:
             tasks: None where reading on would take a moment, in which others could go on.
         """
-        self._asking, self._ended = 0, deque[Settled]()
+        self._asking, self._ended, self._places = 0, deque[Settled](), count()
         told = _Progress(self.total, self.turns.pace.clock.now)
         while self._fill(tasks) or len(self.turns):
             try:
@@ -99,15 +105,21 @@ class Pool:
 
     def _fill(self, tasks: Iterator[Task | None]) -> bool:
         """Read ahead; tell whether there may be more."""
-        while len(self.turns) < _AHEAD:
+        while len(self.turns) - len(self.checkers) < _AHEAD:
             try:
                 task = next(tasks)
             except StopIteration:
                 return False
-            if task is not None:
+            if task is None:
+                if len(self.turns):
+                    return True
+                continue
+            task.place = next(self._places)
+            if came := self.left(task):
+                self.turns.enter()
+                self.loop.start(self._look(task, came), self._ended.extend)
+            else:
                 self.turns.add(task)
-            elif len(self.turns):
-                return True
         return True
 
     def _start(self) -> float:
@@ -125,7 +137,15 @@ class Pool:
         found = await self.ask(task)
         self._asking -= 1
         self.turns.put_down(host)
-        end = await self.check(task, found) if isinstance(found, Came) else found
+        if isinstance(found, Came):
+            return await self._look(task, found)
+        return self._sorted(task, found)
+
+    async def _look(self, task: Task, came: Came) -> tuple[Settled, ...]:
+        return self._sorted(task, await self.check(task, came))
+
+    def _sorted(self, task: Task, end: End) -> tuple[Settled, ...]:
+        """Return how a url ended, or nothing: then it is asked for again."""
         if isinstance(end, Settled):
             return (end,)
         self.turns.again(task, end)

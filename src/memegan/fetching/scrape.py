@@ -5,7 +5,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -50,12 +50,14 @@ def scrape(
 
     asked = ((m.media, m.source.request(m.media.url)) for m in media() if not m.skipped)
     ends = {source.name: Ends() for source in sources}
-    with Rows(media(), engine, banned, out / "packs") as rows:
-        engine.settle(asked, sum(map(partial(_is_new, engine), media())), rows.up_to)
-        rows.finish()
-        counted = (ends[name].counted(row) for name, row in rows)
-        write_table(out / "fetches.csv", FetchRow, counted)
-    write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
+    new = sum(map(partial(_is_new, engine), media()))
+    with engine.ready() if new else nullcontext():
+        write_table(out / "posts.csv", PostRow, _PostRows(found, banned))  # while others start
+        with Rows(media(), engine, banned, out / "packs") as rows:
+            engine.settle(asked, new, rows.up_to)
+            rows.finish()
+            counted = (ends[name].counted(row) for name, row in rows)
+            write_table(out / "fetches.csv", FetchRow, counted)
     for name, end in ends.items():
         _check(name, end, 1)
     whole = sum(ends.values(), Ends())

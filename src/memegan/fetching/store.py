@@ -128,6 +128,7 @@ class Store:
 
     def remove(self, sha256: str) -> int:
         """Delete a file and what the journal says of its urls; return how many there were."""
+        self.coming.clear()  # what nobody has looked at may be the same
         path, found = self.path(sha256), 0
         if path.exists():
             path.unlink()

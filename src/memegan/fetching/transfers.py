@@ -95,11 +95,12 @@ class Transfers:
         """Return the addresses of a host; a name server is asked in a thread."""
         if place := self.door.mapped(host):
             return [place]
+        now = time.monotonic()
         since, promise = self._names.get((host, port), (-math.inf, None))
-        if promise is None or time.monotonic() - since > _NAMES_S:
+        if promise is None or now - since > _NAMES_S:
             promise = self.loop.in_thread(lambda: self.door.places(host, port))
-            self._names = {k: v for k, v in self._names.items() if since - v[0] < _NAMES_S}
-            self._names[host, port] = time.monotonic(), promise
+            self._names = {k: v for k, v in self._names.items() if now - v[0] <= _NAMES_S}
+            self._names[host, port] = now, promise
         found = await promise
         if isinstance(found, Refused):
             raise Refused(found.reason, str(found))

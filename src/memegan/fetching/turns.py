@@ -80,6 +80,10 @@ class Turns(Generic[T]):
         self._open += 1
         self._line(thing.host).append(thing)
 
+    def enter(self) -> None:
+        """Count something that is in somebody's hands already."""
+        self._open += 1
+
     def again(self, thing: T, pause_s: float) -> None:
         """Give back what was put down: it comes again after a pause."""
         moment = self.pace.clock.now() + pause_s
