@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 import torch
-from benchmarks import _modes
+from benchmarks._modes import OF_27, OF_256, ModeSet
 from pydantic import ValidationError
 from tests.training.trainer import RUNS, After, data_of, go_on, made
 from torch import Tensor
@@ -367,13 +367,14 @@ def test_pictures_of_a_class_differ_from_those_of_another() -> None:
     assert not torch.equal(shown[0]["fake"], shown[1]["fake"])
 
 
-def test_the_known_modes_are_found_again_and_mixtures_are_not() -> None:
-    pictures, modes = _modes.pictures(300, 1)
+@pytest.mark.parametrize("known", [OF_27, OF_256], ids=len)
+def test_the_known_modes_are_found_again_and_mixtures_are_not(known: ModeSet) -> None:
+    pictures, modes = known.pictures(300, 1)
     images = pictures.float() / 127.5 - 1
-    assert torch.equal(_modes.classify(images), modes)
-    assert int((_modes.classify(torch.zeros(4, 3, 32, 32)) >= 0).sum()) == 0
+    assert torch.equal(known.classify(images), modes)
+    assert int((known.classify(torch.zeros(4, 3, 32, 32)) >= 0).sum()) == 0
     mixed = (images[:150] + images[150:]) / 2
-    assert float((_modes.classify(mixed) >= 0).float().mean()) < 0.2
+    assert float((known.classify(mixed) >= 0).float().mean()) < 0.2
 
 
 # DiffAugment -------------------------------------------------------------------------------------
