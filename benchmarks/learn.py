@@ -18,7 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from benchmarks import _superresolution, _translators
+from benchmarks import _faces, _reconstruction, _superresolution, _translators
 from benchmarks._cpu_time import Trained, trained
 from benchmarks._modes import OF_27, OF_256, SIDE, ModeSet
 from memegan.benches import Case, Sample
@@ -123,6 +123,8 @@ def _modes(case: Case, seed: int) -> Sample:
 SETS = {len(modes): modes for modes in (OF_27, OF_256)}
 LEARNT: Mapping[str, Callable[[Case, int], Sample]] = {
     "modes": _modes,
+    "faces": _faces.sample,
+    "reconstruction": _reconstruction.sample,
     "translation": _translators.sample,
     "enlargement": _superresolution.sample,
 }
@@ -130,4 +132,9 @@ _OF_27: Mapping[str, Case] = {preset: {"preset": preset} for preset in RUNS}
 _OF_256: Mapping[str, Case] = {
     f"{preset}, 256 modes": {"preset": preset, "modes": 256} for preset in ("dcgan", "r3gan")
 }
-BENCH = Learn({**_OF_27, **_OF_256, **_translators.CASES, **_superresolution.CASES})
+BENCH = Learn(
+    {
+        **{**_OF_27, **_OF_256, **_faces.CASES, **_reconstruction.CASES},
+        **{**_translators.CASES, **_superresolution.CASES},
+    }
+)

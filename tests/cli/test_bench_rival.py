@@ -9,7 +9,8 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from benchmarks import rival
+from benchmarks import _emoji, rival
+from benchmarks._emoji import emoji
 from PIL import Image
 
 from memegan.benches import Sample
@@ -32,12 +33,12 @@ def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_tenth_of_the_families_is_held_out_whole_and_on_white(faces: Path) -> None:
-    known = rival.emoji()
+    known = emoji()
     assert (len(known.taught), len(known.held_out)) == (54, 6)
     assert known.taught.dtype == torch.uint8
     assert known.held_out[0, :, 0, 0].tolist() == [255, 127, 127]
     Image.new("RGB", (64, 64), "blue").save(faces / "1f900-1f3fc.png")
-    blues = rival.emoji().held_out[:, 2].amin((1, 2)).tolist()
+    blues = emoji().held_out[:, 2].amin((1, 2)).tolist()
     assert sorted(blues) == [127] * 6 + [255]
 
 
@@ -51,7 +52,7 @@ def test_a_tenth_of_the_families_is_held_out_whole_and_on_white(faces: Path) -> 
     ],
 )
 def test_skin_tones_are_left_out_of_a_family(stem: str, family: str) -> None:
-    assert rival.family(Path(f"{stem}.png")) == family
+    assert _emoji.family(Path(f"{stem}.png")) == family
 
 
 def test_what_theirs_reads_is_the_same_bits(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_without_emoji_it_says_what_it_needs(
     if is_set:
         monkeypatch.setenv("MEMEGAN_REAL_DATA", str(tmp_path))
     with pytest.raises(DataError, match=r"no emoji(.|\n)*MEMEGAN_REAL_DATA"):
-        rival.emoji()
+        emoji()
 
 
 def test_the_template_as_it_comes_is_not_changed_and_a_narrow_one_in_proportion() -> None:
@@ -83,7 +84,7 @@ def test_the_narrow_case_has_the_width_and_batch_of_ours() -> None:
     run = HyperGANRun.model_validate(rival.RUN)
     said = cast("Mapping[str, object]", rival.RUN["network"])
     assert sizes("narrow") == {"width": said["generator_width"], "batch_size": run.batch_size}
-    assert run.crop_px == rival.SIDE_PX
+    assert run.crop_px == _emoji.SIDE_PX
 
 
 def test_nearer_is_nearer_in_both_distances() -> None:
