@@ -20,13 +20,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import psutil  # type: ignore[import-untyped] # brings no types
 
+from benchmarks._environments import programs
 from benchmarks._meme_host import SHARES, hosting, troubles
 from memegan.benches import Case, Sample, bootstrap_median
 from memegan.records import FetchRow
 from memegan.tables import read_table
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENT = ROOT / ".memegan" / "bench" / "img2dataset"  # its own: it wants old libraries
 PINNED = "img2dataset==1.47.0"
 URLS = 3000
 RAW = {  # of many settings tried, the fastest on two cores
@@ -107,31 +107,14 @@ def img2dataset(trial: str, port: int, folder: Path) -> tuple[Took, float]:
     urls = folder / "reference.txt"
     urls.write_text(_listed(f"http://127.0.0.1:{port}/{trial}"))
     out = folder / trial
+    reference = programs("img2dataset", [PINNED], "3.11")  # it wants old libraries
     options = [f"--{name}={value}" for name, value in RAW.items()]
     places = [f"--url_list={urls}", f"--output_folder={out}"]
-    took = run([str(environment() / "img2dataset"), *places, *options], folder)
-    words = [str(environment() / "python"), "-c", STATUS, str(out)]
+    took = run([str(reference / "img2dataset"), *places, *options], folder)
+    words = [str(reference / "python"), "-c", STATUS, str(out)]
     rows = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
     ends = {row["url"]: row["status"] == "success" for row in rows}
     return took, _right([ends[url] for url in urls.read_text().split()], lambda t: ENDS[t] == "ok")
-
-
-def environment() -> Path:
-    """Return the programs of img2dataset's own environment, which is made where it is missing.
-
-    Raises:
-        RuntimeError: it cannot be installed, for example without a network.
-    """
-    programs = ENVIRONMENT / "bin"
-    if not (programs / "img2dataset").exists():
-        for words in (
-            ["venv", "--clear", "--python", "3.11", str(ENVIRONMENT)],
-            ["pip", "install", "--compile-bytecode", "--python", str(programs / "python"), PINNED],
-        ):
-            done = subprocess.run(["uv", *words], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"{PINNED} cannot be installed:\n{done.stderr[-1000:]}")
-    return programs
 
 
 def _listed(base: str) -> str:

@@ -1,11 +1,13 @@
 """What steadies a discriminator: penalties on its slope, and changed pictures for small sets."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Change = Literal["color", "translation", "cutout"]
 ADA_TARGET = 0.6  # Karras et al. 2020, section 3
 
 
@@ -37,23 +39,31 @@ def consistency(before: Tensor, after: Tensor) -> Tensor:
     return (before - after).square().mean()
 
 
-def diff_augment(images: Tensor, numbers: Draws, name: str) -> Tensor:
-    """Change brightness, saturation and contrast and shift by up to 1/8, differentiably.
+def diff_augment(
+    images: Tensor, numbers: Draws, name: str, changes: Sequence[Change] = ("color", "translation")
+) -> Tensor:
+    """Change brightness, saturation and contrast, shift by up to 1/8, cut out, differentiably.
 
-    Zhao et al. 2020, section 3 and its policy "color,translation"; the same kind of change for
-    real and fake images, drawn for each image.
+    Zhao et al. 2020, section 3 and its policies, for example "color,translation"; the same kind of
+    change for real and fake images, drawn for each image. `cutout` blackens a square of half the
+    side.
 
     Args:
         images: (N, 3, H, W) in [-1, 1]; what comes out may lie a little outside.
     """
-    count = len(images)
-    light, strong, flat = numbers.uniform(f"{name}/colour", 3, count, 1, 1, 1)
-    x = images + (light - 0.5)
-    gray = x.mean(1, keepdim=True)
-    x = (x - gray) * (2 * strong) + gray
-    mean = x.mean((1, 2, 3), keepdim=True)
-    x = (x - mean) * (flat + 0.5) + mean
-    return _shifted(x, numbers.uniform(f"{name}/move", 2, count))
+    count, x = len(images), images
+    if "color" in changes:
+        light, strong, flat = numbers.uniform(f"{name}/colour", 3, count, 1, 1, 1)
+        x = x + (light - 0.5)
+        gray = x.mean(1, keepdim=True)
+        x = (x - gray) * (2 * strong) + gray
+        mean = x.mean((1, 2, 3), keepdim=True)
+        x = (x - mean) * (flat + 0.5) + mean
+    if "translation" in changes:
+        x = _shifted(x, numbers.uniform(f"{name}/move", 2, count))
+    if "cutout" in changes:
+        x = x * (1 - _holes(x, numbers.uniform(f"{name}/hole", 2, count)))
+    return x
 
 
 def adaptive_augment(images: Tensor, numbers: Draws, name: str, strength: Tensor) -> Tensor:
@@ -67,7 +77,7 @@ def adaptive_augment(images: Tensor, numbers: Draws, name: str, strength: Tensor
         images: (N, 3, S, S) in [-1, 1]; what comes out may lie a little outside.
         strength: scalar in [0, 1]; at 0 nothing is changed.
     """
-    count, side = len(images), images.shape[-1]
+    count = len(images)
     chance = numbers.uniform(f"{name}/chance", 7, count, 1, 1, 1)
     drawn = numbers.uniform(f"{name}/drawn", 6, count, 1, 1, 1)
     does = (chance < strength).to(images.dtype)
@@ -82,10 +92,7 @@ def adaptive_augment(images: Tensor, numbers: Draws, name: str, strength: Tensor
     x = gray + (x - gray) * (1 + does[4] * (2 * drawn[2] - 1))
     mean = x.mean((1, 2, 3), keepdim=True)
     x = mean + (x - mean) * (1 + does[5] * (drawn[3] - 0.5))
-    at = torch.arange(side, device=x.device) / side
-    inside = [(at - middle[:, 0, 0]).abs() < 0.25 for middle in drawn[4:6]]  # (N, S) each
-    hole = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(x.dtype)
-    out: Tensor = x * (1 - does[6] * hole)
+    out: Tensor = x * (1 - does[6] * _holes(x, drawn[4:6, :, 0, 0, 0]))
     return out
 
 
@@ -101,6 +108,14 @@ def adapted(strength: Tensor, of_real: Tensor, images: int, reach_images: int) -
     """
     way = torch.sign(of_real.detach().sign().mean() - ADA_TARGET)
     return (strength + way * images / reach_images).clamp(0, 1)
+
+
+def _holes(x: Tensor, middle: Tensor) -> Tensor:
+    """Return 1 in a square of half the side of each image, (N, 1, S, S). `middle`: (2, N)."""
+    at = torch.arange(x.shape[-1], device=x.device) / x.shape[-1]
+    down, right = ((at - place[:, None]).abs() < 0.25 for place in middle)  # (N, S) each
+    holes: Tensor = (down[:, None, :, None] & right[:, None, None, :]).to(x.dtype)
+    return holes
 
 
 def _shifted(x: Tensor, share: Tensor) -> Tensor:

@@ -7,16 +7,18 @@ from typing import cast
 
 import pytest
 import torch
-from benchmarks import _superresolution, _translators
+from benchmarks import _faces, _reconstruction, _superresolution, _translators
 from benchmarks._cpu_time import trained
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from memegan.dataset import Batch, Images
 from memegan.errors import DataError
 from memegan.metrics.paired import apply_colour
+from memegan.metrics.references import pca_gaussian
 from memegan.rng import Numbers
 from memegan.variants.base import find_variant
 
@@ -132,3 +134,31 @@ def test_every_case_is_a_run_of_its_variant_with_a_bar_in_ten_minutes() -> None:
         assert 0 < cast("float", case["cpu_s"]) <= 600, name
     bars = [cases[name]["least_db"] for name in _translators.RUNS]
     assert bars == [2.5, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_other_faces_are_nearer_than_a_gaussian_of_faces() -> None:
+    taught, other = (
+        _faces.faces(range(start, start + len(_faces.JUDGED))).float() / 127.5 - 1
+        for start in (0, 20_000)
+    )
+    real = _faces.distances(other)
+    gaussian = _faces.distances(pca_gaussian(taught, len(_faces.JUDGED), 0), "pca_")
+    assert real["kid"] < gaussian["pca_kid"]
+    assert real["swd"] < gaussian["pca_swd"]
+
+
+def test_no_face_is_both_learnt_from_and_judged_by() -> None:
+    assert not set(_faces.LEARNT) & set(_faces.JUDGED)
+
+
+def test_a_vae_gan_is_judged_beside_the_nearest_and_the_mean_picture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "emoji" / "faces"
+    folder.mkdir(parents=True)
+    for number in range(20):
+        Image.new("RGB", (64, 64), (25 * (number % 10), 0, 0)).save(folder / f"{number:02}.png")
+    monkeypatch.setenv("MEMEGAN_REAL_DATA", str(tmp_path))
+    found = _reconstruction.learnt(_reconstruction.RUN, 0, cpu_s=0)
+    assert found["outcome"] == "missed"
+    assert float(found["psnr_nearest"]) > float(found["psnr_mean"]) > 0

@@ -7,10 +7,11 @@ from typing import get_args
 
 import pytest
 import torch
-from benchmarks import _modes
+from benchmarks._modes import OF_27, OF_256, ModeSet
 from pydantic import ValidationError
 from tests.training.trainer import RUNS, After, data_of, go_on, made
 from torch import Tensor
+from torch.nn import functional
 
 from memegan.adversarial import NAMES
 from memegan.dataset import Batch
@@ -367,13 +368,14 @@ def test_pictures_of_a_class_differ_from_those_of_another() -> None:
     assert not torch.equal(shown[0]["fake"], shown[1]["fake"])
 
 
-def test_the_known_modes_are_found_again_and_mixtures_are_not() -> None:
-    pictures, modes = _modes.pictures(300, 1)
+@pytest.mark.parametrize("known", [OF_27, OF_256], ids=len)
+def test_the_known_modes_are_found_again_and_mixtures_are_not(known: ModeSet) -> None:
+    pictures, modes = known.pictures(300, 1)
     images = pictures.float() / 127.5 - 1
-    assert torch.equal(_modes.classify(images), modes)
-    assert int((_modes.classify(torch.zeros(4, 3, 32, 32)) >= 0).sum()) == 0
+    assert torch.equal(known.classify(images), modes)
+    assert int((known.classify(torch.zeros(4, 3, 32, 32)) >= 0).sum()) == 0
     mixed = (images[:150] + images[150:]) / 2
-    assert float((_modes.classify(mixed) >= 0).float().mean()) < 0.2
+    assert float((known.classify(mixed) >= 0).float().mean()) < 0.2
 
 
 # DiffAugment -------------------------------------------------------------------------------------
@@ -392,6 +394,28 @@ def test_diffaugment_changes_each_image_by_itself_and_each_name_in_its_own_way()
     assert torch.equal(out, diff_augment(image, Numbers(1, 0), "real/0"))
     for numbers, name in [(Numbers(1, 0), "fake/0"), (Numbers(1, 2), "real/0")]:
         assert not torch.equal(out, diff_augment(image, numbers, name))
+
+
+def test_diffaugment_that_only_shifts_leaves_every_colour() -> None:
+    image = torch.rand(1, 3, 16, 16).expand(50, -1, -1, -1)
+    out = diff_augment(image, Numbers(1, 0), "x", ["translation"])
+    moved = [
+        functional.pad(image[:1], (2, 2, 2, 2))[0, :, y : y + 16, x : x + 16]
+        for y in range(5)
+        for x in range(5)
+    ]
+    known = {picture.numpy().tobytes() for picture in moved}
+    assert {picture.contiguous().numpy().tobytes() for picture in out} <= known
+    assert not torch.equal(out, image)
+
+
+def test_diffaugment_cuts_out_a_square_of_half_the_side() -> None:
+    image = torch.ones(500, 3, 16, 16)
+    gone = diff_augment(image, Numbers(1, 0), "x", ["cutout"])[:, 0] == 0
+    rows, columns = gone.any(2).sum(1), gone.any(1).sum(1)
+    assert torch.equal(gone.sum((1, 2)), rows * columns)  # one rectangle
+    assert int(rows.max()) == int(columns.max()) == 8  # less where it leaves the picture
+    assert float(gone.float().mean()) == pytest.approx((7 / 16) ** 2, abs=0.02)
 
 
 def test_diffaugment_keeps_what_it_is_drawn_to_keep() -> None:

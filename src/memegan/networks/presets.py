@@ -193,7 +193,7 @@ excite small
 conv 3 activation=tanh
 """,
         """\
-conv $width kernel=4 stride=2 activation=lrelu
+conv $width activation=lrelu
 resizable_stack down width=2*$width max=8*$width {
   residual {
     conv $channels kernel=4 stride=2 bias=no norm=batch activation=lrelu

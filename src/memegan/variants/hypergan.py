@@ -19,7 +19,7 @@ from memegan.networks.fitting import Blueprint
 from memegan.networks.network import Network
 from memegan.networks.presets import PRESETS
 from memegan.optimizing import descend, descend_parts, descend_together, extragradient, freeze
-from memegan.regularisers import adapted, adaptive_augment, consistency, diff_augment, roth
+from memegan.regularisers import Change, adapted, adaptive_augment, consistency, diff_augment, roth
 from memegan.rng import Numbers
 from memegan.variants.base import Latent, Plan, Variant, VariantSpec
 
@@ -37,6 +37,11 @@ class HyperGANRun(Plan):
         default="auto",
         description="changes of what the discriminator sees, for small sets; auto: diffaugment "
         "below 10,000 training images, ada below 100,000, else none",
+    )
+    diffaugment: tuple[Change, ...] = Field(
+        default=("color", "translation"),
+        min_length=1,
+        description="its changes; with `color` the colours themselves are learnt late",
     )
     ada_images: int = Field(default=100_000, ge=1, description="in which ADA goes from 0 to 1")
 
@@ -272,7 +277,8 @@ class HyperGAN(Variant):
             losses["roth"] = roth(seen_real, seen_fake, of_real, of_fake)
             total = total + p.roth_gamma / 2 * losses["roth"]
         if p.consistency:
-            again = self.discriminator(diff_augment(changed, numbers, f"again/{k}"), label)
+            copy = diff_augment(changed, numbers, f"again/{k}", self.run.diffaugment)
+            again = self.discriminator(copy, label)
             losses["consistency"] = consistency(of_real, again)
             total = total + p.consistency * losses["consistency"]
         if redrawn is not None:
@@ -340,7 +346,7 @@ class HyperGAN(Variant):
             case "none" | "auto":  # auto was not resolved: nobody told how many images there are
                 return images
             case "diffaugment":
-                return diff_augment(images, numbers, name)
+                return diff_augment(images, numbers, name, self.run.diffaugment)
             case "ada":
                 return adaptive_augment(images, numbers, name, self.strength)
 
