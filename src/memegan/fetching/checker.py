@@ -1,6 +1,6 @@
 """A process that checks and stores bodies: python -m memegan.fetching.checker FILES PLACEHOLDERS.
 
-Its standard input is a socket, over which it hears where bodies lie, and answers in the same order.
+Over a socket, its standard input, it hears where bodies lie, and answers in the same order.
 It ends where the socket does, so no checker outlives its scrape. It imports little: that costs.
 """
 
@@ -23,7 +23,8 @@ def checked(job: Job, files: Files, placeholders: Collection[str]) -> Answer:
     """Check a body, and store it if it is good."""
     try:
         with open(job.path, "rb", buffering=0) as file:  # noqa: PTH123 - costs less
-            data = os.pread(file.fileno(), job.size, job.offset)
+            file.seek(job.offset)
+            data = file.read(job.size)
         kind = check_media(job, data, placeholders)
         return Answer(kind, files.put(data))
     except Refused as error:
@@ -40,8 +41,16 @@ def serve(line: socket.socket, files: Files, placeholders: Collection[str]) -> N
             line.sendall(json.dumps(list(vars(answer).values())).encode() + b"\n")
 
 
+def given() -> socket.socket:
+    """Return the socket to who asks; Windows hands it over in words."""
+    if sys.platform == "win32":
+        return socket.fromshare(sys.stdin.buffer.read())
+    return socket.socket(fileno=0)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)  # what is asked for keeps servers waiting, what lies here nobody
+    if sys.platform != "win32":
+        os.nice(5)  # what is asked for keeps servers waiting, what lies here nobody
     with suppress(BrokenPipeError, ConnectionResetError):  # who asked is gone
-        serve(socket.socket(fileno=0), Files(Path(sys.argv[1])), json.loads(sys.argv[2]))
+        serve(given(), Files(Path(sys.argv[1])), json.loads(sys.argv[2]))

@@ -143,14 +143,18 @@ class _Checker:
         self.line, its = socket.socketpair()
         self.line.setblocking(False)
         known = {**os.environ, "PYTHONPATH": str(_SRC), "OMP_NUM_THREADS": "1"}
+        is_windows = sys.platform == "win32"  # where no socket is a standard input
         with its:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "memegan.fetching.checker", *words],
-                stdin=its.fileno(),
+                stdin=subprocess.PIPE if is_windows else its.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=known,
                 process_group=0,  # Ctrl-C is for us alone
             )
+            if sys.platform == "win32" and self.process.stdin is not None:
+                with self.process.stdin as pipe:
+                    pipe.write(its.share(self.process.pid))
         self.jobs = deque[_Waiting]()
         self.has_answered = False
         self._heard = b""

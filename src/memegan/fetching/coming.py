@@ -3,6 +3,7 @@
 They take no memory there, and a killed scrape has not asked for them in vain.
 """
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -69,12 +70,17 @@ class Coming:
             self._look(path)
 
     def put(self, url: str, body: Body, tries: int) -> Came:
-        """Keep a body until `done`."""
+        """Keep a body until `done`.
+
+        Raises:
+            OSError: the disk is full.
+        """
         known = (body.final_url, body.etag, body.last_modified, tries)
         line = json.dumps([url, len(body.data), *known]).encode() + b"\n"
         file = self._room()
         piece = Piece(file.name, self._used + len(line), len(body.data))
-        os.writev(file.fileno(), [line, body.data])
+        if file.write(line + body.data) < len(line) + len(body.data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
         self._used = piece.offset + piece.size
         self._waiting[file.name] += 1
         return Came(piece, *known)
