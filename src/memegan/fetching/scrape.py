@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from memegan.errors import SourceError
 from memegan.fetching.engine import Engine
+from memegan.fetching.line import Asked
 from memegan.fetching.listing import Listed, Listing, listing, media_of, post_id
 from memegan.fetching.store import Settled
 from memegan.packs import Series
@@ -48,16 +49,21 @@ def scrape(
     def media() -> Iterator[Listed]:
         return chain.from_iterable(media_of(posts, posts.source, banned) for posts in found)
 
-    asked = ((m.media, m.source.request(m.media.url)) for m in media() if not m.skipped)
+    def asked() -> Iterator[Asked]:
+        for item in media():
+            if not item.skipped:
+                yield item.media, item.source.request(item.media.url)
+        # while the last of them come, and are checked
+        write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
+
     ends = {source.name: Ends() for source in sources}
     new = sum(map(partial(_is_new, engine), media()))
-    with engine.ready() if new else nullcontext():
-        write_table(out / "posts.csv", PostRow, _PostRows(found, banned))  # while others start
-        with Rows(media(), engine, banned, out / "packs") as rows:
-            engine.settle(asked, new, rows.up_to)
-            rows.finish()
-            counted = (ends[name].counted(row) for name, row in rows)
-            write_table(out / "fetches.csv", FetchRow, counted)
+    starting = engine.ready() if new else nullcontext()
+    with starting, Rows(media(), engine, banned, out / "packs") as rows:
+        engine.settle(asked(), new, rows.up_to)
+        rows.finish()
+        counted = (ends[name].counted(row) for name, row in rows)
+        write_table(out / "fetches.csv", FetchRow, counted)
     for name, end in ends.items():
         _check(name, end, 1)
     whole = sum(ends.values(), Ends())
