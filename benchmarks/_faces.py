@@ -27,12 +27,31 @@ LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {
     **{"variant": "hypergan", "section": "train.faces", "data": {"a": "meme"}, "threads": 1},
-    **{"crop_px": SIDE_PX, "batch_size": 16, "total_images": 1, "augment": "diffaugment"},
+    **{"crop_px": SIDE_PX, "batch_size": 32, "total_images": 1, "augment": "none"},
     **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
     **{"schedule": {"kind": "linear", "decay_from": 0.5}, "ema_half_life_images": 2000},
-    "max_skipped": 1000,
+    **{"precision": "bfloat16", "memory_format": "channels_last", "max_skipped": 1000},
 }
-RUNS: Mapping[str, Mapping[str, object]] = {}
+RESIZED = """\
+latent
+maps $top $start norm=batch activation=relu
+resizable_stack up width=$width max=8*$width {
+  resize_conv $channels bias=no norm=batch activation=relu
+}
+conv 3 activation=tanh
+"""  # the demo's: dcgan and wgan-gp have transposed convolutions
+WIDTHS = {"generator_width": 16, "discriminator_width": 16}
+R1 = {"r1_gamma": 1.0, "r1_every": 4}
+RUNS: Mapping[str, Mapping[str, object]] = {
+    "dcgan": {
+        **{"batch_size": 16, "network": {**WIDTHS, "preset": "dcgan", "generator": RESIZED}},
+        **{"loss": R1, "trainer": {"learning_rate": 5e-4}},
+    },
+    "sngan": {
+        "network": {**WIDTHS, "preset": "sngan"},
+        **{"loss": R1, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
+    },
+}
 CASES: Mapping[str, Case] = {
     f"faces, {preset}": {**{"learns": "faces", "cpu_s": CPU_S}, "run": {**COMMON, **said}}
     for preset, said in RUNS.items()

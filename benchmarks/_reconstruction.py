@@ -22,6 +22,7 @@ RUN: Mapping[str, object] = {
     **{"log_every_images": 10**9, "checkpoint_every_images": 10**9, "grid_every_images": 10**9},
     **{"network": {"encoder_width": 32, "decoder_width": 32, "discriminator_width": 32}},
     **{"precision": "bfloat16", "memory_format": "channels_last", "learning_rate": 1e-3},
+    "lambda_pixel": 1.0,
     "schedule": {"kind": "linear", "decay_from": 0.5},
 }
 CASES: Mapping[str, Case] = {"vaegan": {"learns": "reconstruction", "cpu_s": CPU_S, "run": RUN}}
