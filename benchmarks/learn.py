@@ -1,11 +1,12 @@
-"""What each variant learns in minutes of one core: 27 known modes, translation, enlargement.
+"""What each variant learns in minutes of one core: modes, faces, emoji, translation, enlargement.
 
 Presets of hypergan learn 27 modes at 32 px in five minutes. The set has 3 shapes x 3 colours x 3
 places, an exact classifier says which modes 2,700 samples of the averaged generator hit and how
 many it accepts: averages of two real pictures hit 25 modes, and 10 % of them are accepted, so both
 are asked. A sample is one training from a seed; reached is 24 modes hit and a quarter accepted.
 Of 256 modes, 4 shapes x 8 colours x 8 places, 100 samples a mode are asked; reached is 95 %.
-What translators and the enlarger learn, _translators.py and _superresolution.py say.
+What is asked of the others, _faces.py, _reconstruction.py, _translators.py and _superresolution.py
+say.
 """
 
 from collections import Counter
@@ -29,6 +30,7 @@ from memegan.variants.hypergan import VARIANT, HyperGANRun
 CPU_S = 300
 TRAINING, EACH = 20_000, 100  # pictures; samples a mode
 LEAST_MODES, LEAST_SHARE, LEAST_ACCEPTED = 24, 0.95, 0.25
+LOWER = ("kid", "kid_high", "swd")  # the better, the lower
 COMMON: dict[str, object] = {
     **{"variant": "hypergan", "section": "train.modes", "data": {"a": "modes"}, "threads": 1},
     **{"crop_px": SIDE, "batch_size": 64, "flip": False, "total_images": 1},
@@ -64,8 +66,9 @@ class Learn:
     )
     least: int = 3
     target: str = (
-        f">= {LEAST_MODES} modes hit and >= {LEAST_ACCEPTED} accepted, in the median; "
-        "above the best reference: resnet 2.5 dB, others 1; above bicubic: 0.5 dB"
+        f">= {LEAST_MODES} modes hit and >= {LEAST_ACCEPTED} accepted, in the median; faces nearer "
+        "than a PCA Gaussian; vaegan 17 dB, SSIM 0.56; above the best reference: resnet 2.5 dB, "
+        "others 1; above bicubic: 0.5 dB"
     )
 
     @contextmanager
@@ -78,7 +81,9 @@ class Learn:
         words = Counter(str(s["outcome"]) for s in samples)
         names = [name for name in samples[0] if name != "outcome"]
         middle = {name: median(float(s[name]) for s in samples) for name in names}
-        worst = {name: min(float(s[name]) for s in samples) for name in names}
+        worst = {
+            name: (max if name in LOWER else min)(float(s[name]) for s in samples) for name in names
+        }
         return {"outcomes": dict(sorted(words.items())), **middle, "worst": worst}
 
 

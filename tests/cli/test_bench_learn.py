@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 import torch
-from benchmarks import _faces, _reconstruction, _superresolution, _translators
+from benchmarks import _faces, _reconstruction, _superresolution, _translators, learn
 from benchmarks._cpu_time import trained
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,3 +162,10 @@ def test_a_vae_gan_is_judged_beside_the_nearest_and_the_mean_picture(
     found = _reconstruction.learnt(_reconstruction.RUN, 0, cpu_s=0)
     assert found["outcome"] == "missed"
     assert float(found["psnr_nearest"]) > float(found["psnr_mean"]) > 0
+
+
+def test_the_worst_seed_has_the_fewest_modes_and_the_largest_distance() -> None:
+    samples = [{"outcome": "reached", "modes": modes, "kid": modes / 100} for modes in (25, 27, 24)]
+    found = learn.BENCH.summary(samples)
+    assert (found["modes"], found["kid"]) == (25, 0.25)
+    assert found["worst"] == {"modes": 24, "kid": 0.27}
