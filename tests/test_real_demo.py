@@ -42,6 +42,8 @@ def made_tiny(path: Path) -> None:
     params["manifest"] |= {"val_share": 0.2, "test_share": 0.2}
     params["model"]["resnet"] |= {"width": 4, "blocks": 1}
     params["train"]["emoji"]["network"] |= {"generator_width": 4, "discriminator_width": 4}
+    # in so few steps a generator leaves gray only in large ones
+    params["train"]["emoji"] |= {"batch_size": 4, "trainer": {"learning_rate": 0.01}}
     params["train"]["superres_gan"]["gan"] |= {"after_images": 16, "discriminator_width": 4}
     for run in params["train"].values():
         run |= {"crop_px": 32, "load_px": 32, "total_images": 32, "threads": 1}
