@@ -20,9 +20,7 @@ from memegan.sources.base import Media, Request
 log = logging.getLogger(__name__)
 _TOLD_EVERY_S = 5.0
 End = Settled | float  # how a url ended, or after which pause it is asked for again
-_AHEAD = (
-    500  # urls that wait for their turn: however long a list is, it is read as it is worked off
-)
+_AHEAD = 500  # urls that wait for their turn: a list of any length is read as it is worked off
 
 
 class Task:
