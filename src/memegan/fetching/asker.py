@@ -88,7 +88,9 @@ class Asker:
         try:
             if task.host in self._shut:
                 raise Refused("rate_limited", "left to the next scrape")
-            request = replace(task.request, url=task.url)
+            request = task.request
+            if task.url != request.url:  # an alternate
+                request = replace(request, url=task.url)
             body = await download(web, request, self.params.limits, self)
         except Refused as error:
             pause = self._pause_s(error, task.host, task.here, self._media)

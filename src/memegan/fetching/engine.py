@@ -1,7 +1,7 @@
 """The engine: asks for many urls at once, politely, and journals how each one ended."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain, groupby
@@ -68,32 +68,35 @@ class Engine:
         """Let start, for the block, the processes that `settle` needs to check what it fetches."""
         return self._asker.ready()
 
-    def settle(
-        self,
-        asked: Iterable[Asked],
-        total: int | None = None,
-        ended: Callable[[int], None] = lambda count: None,
-    ) -> Counter[str]:
-        """Fetch what is not settled yet; the store knows how each url ended. Count the reasons.
+    def settle(self, asked: Iterable[Asked], total: int | None = None) -> Counter[str]:
+        """Do all that `settling` does; count the urls by how they ended."""
+        counts = Counter[str]()
+        for _ in self.settling(asked, counts, total):
+            pass
+        return counts
+
+    def settling(
+        self, asked: Iterable[Asked], counts: Counter[str], total: int | None = None
+    ) -> Iterator[int]:
+        """Fetch what is not settled yet; the store knows how each url ended.
 
         A url whose file is in the store is not asked again, nor one that failed for good; what
         may pass (TRANSIENT) is. `asked` is read as it is worked off, and nothing is held of what
         has ended: memory stays flat. A Ctrl-C or kill keeps all that had come.
 
         Args:
+            counts: is told how many urls ended with each reason, "ok" for those with a file.
             total: urls to fetch, where it is known: then the time left is told.
-            ended: told now and then how many of `asked`, counted from the first, have ended.
 
-        Returns:
-            how many urls ended with each reason, "ok" for those with a file.
+        Yields:
+            as urls end: how many of `asked`, counted from the first, have ended.
         """
-        counts, line = Counter[str](), Line(asked)
+        line = Line(asked)
         for result in self._fetched(self._tasks(line, counts), total):
             self._note(result, line, counts)
             if self.params.revalidate:
                 self.store.note_checked(result.url, self.snapshot)
-            ended(line.ended)
-        return counts
+            yield line.ended
 
     def _tasks(self, line: "Line", counts: Counter[str]) -> Iterator[Task | None]:
         """Yield what must be fetched; settle on the way what stands or lies on this machine.

@@ -26,6 +26,15 @@ class Files:
         """Tell whether a file is there."""
         return os.path.exists(self._name(sha256))  # noqa: PTH110 - a path object costs more
 
+    def size(self, sha256: str) -> int:
+        """Return the bytes of a file that is there."""
+        return os.path.getsize(self._name(sha256))  # noqa: PTH202 - as above
+
+    def read(self, sha256: str) -> bytes:
+        """Return a file that is there."""
+        with open(self._name(sha256), "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            return file.read()
+
     def put(self, data: bytes) -> str:
         """Keep a file, written beside and then renamed; return its sha256."""
         sha256 = hashlib.sha256(data).hexdigest()

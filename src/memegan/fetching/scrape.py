@@ -1,16 +1,14 @@
 """A whole scrape: posts and media of all sources in, posts.csv, fetches.csv and packs out."""
 
-import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import TracebackType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -44,6 +42,15 @@ def scrape(
         SourceError: a source lists nothing, no url of a source gave a file, or more than the
             share `max_failed` of all that were asked did not. `out` tells of each all the same.
     """
+    asks = not all(source.brings_files for source in sources)
+    # they take a moment to start, in which posts are listed
+    with engine.ready() if asks else nullcontext():
+        return _scraped(sources, engine, banned, max_failed, out)
+
+
+def _scraped(
+    sources: Sequence[AnySource], engine: Engine, banned: Banned, max_failed: float, out: Path
+) -> Counter[str]:
     found = [listing(source, engine) for source in sources]
 
     def media() -> Iterator[Listed]:
@@ -58,11 +65,9 @@ def scrape(
 
     ends = {source.name: Ends() for source in sources}
     new = sum(map(partial(_is_new, engine), media()))
-    starting = engine.ready() if new else nullcontext()
-    with starting, Rows(media(), engine, banned, out / "packs") as rows:
-        engine.settle(asked(), new, rows.up_to)
-        rows.finish()
-        counted = (ends[name].counted(row) for name, row in rows)
+    with Rows(media(), engine, banned, out / "packs") as rows:
+        made = rows.made(engine.settling(asked(), Counter(), new))
+        counted = (ends[name].counted(row) for name, row in made)
         write_table(out / "fetches.csv", FetchRow, counted)
     for name, end in ends.items():
         _check(name, end, 1)
@@ -151,9 +156,8 @@ def _is_new(engine: Engine, item: Listed) -> bool:
 class Rows:
     """The rows of fetches.csv with the packs of their files, in the order of `items`.
 
-    They are made as urls end (`up_to`), while others are still asked for, and lie in a file
-    without a name until they are read. A file is packed once, in the series of the snapshot in
-    which it first came.
+    They are made as urls end, while others are still asked for. A file is packed once, in the
+    series of the snapshot in which it first came.
     """
 
     def __init__(
@@ -169,7 +173,6 @@ class Rows:
         self._open = ExitStack()
 
     def __enter__(self) -> "Rows":
-        self._spool = self._open.enter_context(TemporaryFile("w+", encoding="utf-8"))
         return self
 
     def __exit__(
@@ -180,33 +183,38 @@ class Rows:
             for stale in set(self.folder.iterdir()) - {Path(p) for p, _ in self._places.values()}:
                 stale.unlink()  # of an earlier scrape into the same folder, run without DVC
 
-    def up_to(self, ended: int) -> None:
-        """Make rows as far as the first `ended` of the urls that are asked for, a few a call."""
+    def made(self, ended: Iterable[int]) -> Iterator[tuple[str, FetchRow]]:
+        """Yield the rows, each with the name of its source; a few at once, and then urls go on.
+
+        Args:
+            ended: now and then, how many of the urls that are asked for have ended from the first.
+        """
+        for count in ended:
+            yield from self._up_to(count)
+        while self._next or self._ready:
+            yield from self._up_to(sys.maxsize) or self._make()
+
+    def _up_to(self, ended: int) -> list[tuple[str, FetchRow]]:
         while (item := self._next) and (item.skipped or self._asked < ended):
             self._asked += not item.skipped
             self._ready.append(item)
             self._next = next(self._items, None)
             if len(self._ready) == _ROWS:
                 return self._make()
+        return []
 
-    def finish(self) -> None:
-        """Make all rows that are left."""
-        while self._next or self._ready:
-            self.up_to(sys.maxsize)
-            self._make()
-
-    def _make(self) -> None:
+    def _make(self) -> list[tuple[str, FetchRow]]:
         """Make the rows of what is ready."""
         store, ends = self.engine.store, [self._end(item) for item in self._ready]
-        sizes = {end.sha256: store.path(end.sha256).stat().st_size for end in ends if end.sha256}
-        first = store.first_seen(sizes, self.engine.snapshot)
+        sizes = {end.sha256: store.files.size(end.sha256) for end in ends if end.sha256}
+        first, made = store.first_seen(sizes, self.engine.snapshot), []
         for item, end in zip(self._ready, ends, strict=True):
             row = _row(item, end, self.banned)
-            if row.status == "ok":
-                row = replace(row, bytes=sizes[end.sha256], snapshot=first[end.sha256])
-            row = self._packed(self._marked(row))
-            self._spool.write(json.dumps([item.source.name, *vars(row).values()]) + "\n")
+            if row.sha256:
+                row = self._placed(row, sizes[row.sha256], first[row.sha256])
+            made.append((item.source.name, row))
         self._ready.clear()
+        return made
 
     def _end(self, item: Listed) -> Settled:
         """Return how the url of an item ended; "gone" if it was never asked for."""
@@ -214,31 +222,25 @@ class Rows:
         found = None if item.skipped else self.engine.store.settled(url)
         return found or Settled(url, "failed", "gone", snapshot=self.engine.snapshot)
 
-    def __iter__(self) -> Iterator[tuple[str, FetchRow]]:
-        """Yield the rows, each with the name of its source."""
-        self._spool.seek(0)
-        for line in self._spool:
-            name, *values = json.loads(line)
-            yield name, FetchRow(*values)
-
-    def _marked(self, row: FetchRow) -> FetchRow:
-        """Say of a file that an earlier row has already that it is a duplicate."""
-        # another part of the same file is another picture
-        what = bytes.fromhex(row.sha256) + row.rect.encode()
-        if not row.sha256 or what not in self._seen:
-            self._seen.add(what)
-            return row
-        return replace(row, reason="duplicate")
-
-    def _packed(self, row: FetchRow) -> FetchRow:
-        if not row.sha256:
-            return row
+    def _placed(self, row: FetchRow, size: int, snapshot: str) -> FetchRow:
+        """Say where a row's file lies; and that it is a duplicate if an earlier row has it."""
         digest, member = bytes.fromhex(row.sha256), _member(row.sha256, row.content_type)
         if digest not in self._places:
-            place = self._of(row.snapshot).add(member, self.engine.store.read(row.sha256))
+            place = self._of(snapshot).add(member, self.engine.store.read(row.sha256))
             self._places[digest] = (sys.intern(place.pack), place.offset)
         pack, offset = self._places[digest]
-        return replace(row, pack=pack, member=member, offset=offset)
+        what = digest + row.rect.encode()  # another part of the same file is another picture
+        reason = "duplicate" if what in self._seen else row.reason
+        self._seen.add(what)
+        return replace(
+            row,
+            reason=reason,
+            bytes=size,
+            snapshot=snapshot,
+            pack=pack,
+            member=member,
+            offset=offset,
+        )
 
     def _of(self, snapshot: str) -> Series:
         if snapshot not in self._series:

@@ -116,7 +116,7 @@ class Store:
         Raises:
             SourceError: it is damaged (a lost disk block); it is removed, and so asked for again.
         """
-        data = self.path(sha256).read_bytes()
+        data = self.files.read(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
             self.path(sha256).unlink()
             raise SourceError(

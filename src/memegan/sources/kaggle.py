@@ -5,17 +5,18 @@ import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import quote, urlencode
 
-import requests
 from pydantic import Field, model_validator
-from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from memegan.sources.base import Fetcher, Media, Post, Request, is_note
 from memegan.sources.files.base import BroughtParams
+
+if TYPE_CHECKING:
+    from requests import Session
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 _SITE = "https://www.kaggle.com"
@@ -61,13 +62,15 @@ class KaggleSource(BroughtParams):
         )
 
     def bring(self, target: Path, fetch: Fetcher | None) -> None:
+        import requests  # a tenth of what a whole scrape imports, for this kind alone
+
         part = self.home / "download.part"  # stays after a kill, and the next run goes on
         retry = Retry(
             _TRIES, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), read=0
         )
         with requests.Session() as session:
             for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retry))
+                session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
             for left in range(_TRIES - 1, -1, -1):
                 try:
                     self._download(session, part)
@@ -81,7 +84,9 @@ class KaggleSource(BroughtParams):
             raise self.refusal("Kaggle's answer is no zip", "try its download in a browser")
         part.replace(target)
 
-    def _download(self, session: requests.Session, part: Path) -> None:
+    def _download(self, session: "Session", part: Path) -> None:
+        from requests import ConnectionError as BrokenOff
+
         tag = part.with_suffix(".etag")
         headers = self._login()
         same = tag.read_text(encoding="utf-8") if tag.exists() else ""
@@ -94,7 +99,7 @@ class KaggleSource(BroughtParams):
         with session.get(url, headers=headers, stream=True, timeout=(10, 60)) as answer:
             if answer.status_code == 416 and have:  # we have it all, or too much of it
                 part.unlink()
-                raise requests.ConnectionError("it starts anew")
+                raise BrokenOff("it starts anew")
             if answer.status_code not in (200, 206):
                 mend = _MEND.get(answer.status_code, "try again later")
                 raise self.refusal(f"Kaggle refuses: status {answer.status_code}", mend)
@@ -107,7 +112,7 @@ class KaggleSource(BroughtParams):
                         raise self.refusal(f"it is over {self.max_gb:g} GB", "raise `max_gb`")
             declared = int(answer.headers.get("Content-Length", "0"))
             if part.stat().st_size < declared + (have if is_more else 0):
-                raise requests.ConnectionError("the body ends early")
+                raise BrokenOff("the body ends early")
 
     def _names(self, fetch: Fetcher) -> Iterator[str]:
         what = f"datasets/list/{self.dataset}"
