@@ -49,11 +49,12 @@ def answers(
 
 
 def test_each_body_has_its_answer_and_a_good_one_is_stored(tmp_path: Path) -> None:
-    found = answers(tmp_path, [png(1), b"<!doctype html>", png(2), b""])
+    found = answers(tmp_path, [png(1), b"<!doctype html>", png(2), b"", png(1)])
     digest = hashlib.sha256(png(1)).hexdigest()
-    assert found[0] == Answer("image/png", digest)
+    assert found[0] == Answer("image/png", digest, is_new=True)
+    assert found[4] == Answer("image/png", digest, is_new=False)
     assert Files(tmp_path / "files").path(digest).read_bytes() == png(1)
-    assert [answer.reason for answer in found] == ["", "not_media", "", "empty"]
+    assert [answer.reason for answer in found] == ["", "not_media", "", "empty", ""]
 
 
 def test_a_checker_that_is_killed_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
+from time import gmtime, strftime
 
 from urllib3 import HTTPHeaderDict
 
@@ -113,6 +113,8 @@ class Asker:
             return 0.0
         if answer.reason:
             return self._next_place(task, Refused(answer.reason, answer.detail))
+        if answer.is_new:
+            self.store.note_new(answer.sha256)
         return kept(media, answer.content_type, answer.sha256, came, self.snapshot)
 
     def _next_place(self, task: Task, error: Refused) -> Settled | float:
@@ -199,4 +201,4 @@ def failed(media: Media, reason: str, snapshot: str) -> Settled:
 
 
 def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())

@@ -26,7 +26,8 @@ def checked(job: Job, files: Files, placeholders: Collection[str]) -> Answer:
             file.seek(job.offset)
             data = file.read(job.size)
         kind = check_media(job, data, placeholders)
-        return Answer(kind, files.put(data))
+        sha256, is_new = files.put(data)
+        return Answer(kind, sha256, is_new=is_new)
     except Refused as error:
         return Answer(reason=error.reason, detail=str(error))
     except OSError as error:

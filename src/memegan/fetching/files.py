@@ -35,16 +35,17 @@ class Files:
         with open(self._name(sha256), "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.read()
 
-    def put(self, data: bytes) -> str:
-        """Keep a file, written beside and then renamed; return its sha256."""
+    def put(self, data: bytes) -> tuple[str, bool]:
+        """Keep a file, written beside and then renamed; return its sha256 and whether it is new."""
         sha256 = hashlib.sha256(data).hexdigest()
-        if not self.has(sha256):
+        is_new = not self.has(sha256)
+        if is_new:
             path = self._name(sha256)
             part = f"{path}.{os.getpid()}.part"
             with open(part, "wb", buffering=0) as file:  # noqa: PTH123 - as above
                 file.write(data)
             os.replace(part, path)  # noqa: PTH105 - as above
-        return sha256
+        return sha256, is_new
 
     def _name(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}"

@@ -34,6 +34,7 @@ class Answer:
     reason: str = ""
     errno: int = 0  # the disk is full, for example
     detail: str = ""
+    is_new: bool = False  # no such file was there
 
 
 def has_checksums(media: Meant, data: bytes) -> bool:

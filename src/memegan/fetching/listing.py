@@ -120,15 +120,21 @@ def _some(source: AnySource, posts: Iterable[Post]) -> Iterator[Post]:
 
 
 def _plain(post: Post) -> dict[str, object]:
-    """Return what `asdict` does, in a tenth of its time."""
-    return {**vars(post), "media": [vars(media) for media in post.media]}
+    """Return what a post says: no field that has its default, each of which counts as false."""
+    media = [_said(one) for one in post.media]
+    return {**_said(post), "media": media}
+
+
+def _said(record: Post | Media) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if value}
 
 
 def _restored(value: object) -> Post:
     """Make a post from our own journal's JSON."""
     fields = cast("dict[str, Any]", value)
-    media = tuple(
-        Media(**{**m, "alternates": tuple(m["alternates"]), "rect": tuple(m["rect"] or ()) or None})
-        for m in fields["media"]
-    )
-    return Post(**{**fields, "media": media})
+    return Post(**{**fields, "media": tuple(map(_restored_media, fields["media"]))})
+
+
+def _restored_media(fields: dict[str, Any]) -> Media:
+    lists = {name: tuple(fields[name]) for name in ("alternates", "rect") if fields.get(name)}
+    return Media(**{**fields, **lists})
