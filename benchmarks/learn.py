@@ -43,7 +43,10 @@ NETWORK: dict[str, dict[str, object]] = {
     "dcgan": {"z_size": 64, "generator_width": 16, "discriminator_width": 16},
     "sngan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
     "r3gan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
-    "fastgan": {"z_size": 64, "generator_width": 8, "discriminator_width": 8},
+    "fastgan": {
+        **{"z_size": 64, "generator_width": 8, "discriminator_width": 8},
+        "spectral_norm": False,
+    },
 }
 RUNS: dict[str, dict[str, object]] = {
     "dcgan": {"trainer": {"learning_rate": 5e-4}, "loss": {"r1_gamma": 1.0, "r1_every": 4}},
@@ -52,7 +55,13 @@ RUNS: dict[str, dict[str, object]] = {
         "loss": {"r1_gamma": 1.0, "r1_every": 4},
     },
     "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
-    "fastgan": {"batch_size": 32, "trainer": {"learning_rate": 1e-3}},
+    "fastgan": {  # with R3GAN's loss: the hinge loss leaves modes out
+        **{"batch_size": 32, "trainer": {"learning_rate": 1.5e-3, "beta1": 0.0, "beta2": 0.99}},
+        "loss": {
+            **{"name": "standard", "relativistic": "paired", "reconstruction": 0.05},
+            **{"r1_gamma": 0.3, "r2_gamma": 0.3, "r1_every": 4},
+        },
+    },
 }
 
 
