@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memegan.fetching.coming import Body, Coming
+from memegan.fetching.files import Files
 
 
 @contextmanager
@@ -48,14 +49,19 @@ def test_nothing_is_left_of_bodies_that_are_done(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_an_error_and_no_body_is_half_there(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = Files(tmp_path / "files")
+    files.prepare()
     with begun(tmp_path / "coming") as coming:
         coming.put("whole", Body(b"x" * 1000, "whole"), 1)
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))  # a write stops in its middle
         try:
             with pytest.raises(OSError, match="No space left"):
                 coming.put("half", Body(b"y" * 10_000, "half"), 1)
+            with pytest.raises(OSError, match="too large"):
+                files.put(b"z" * 10_000)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [*files.folder.rglob("*")] == [*files.folder.iterdir()]  # empty folders
     with begun(tmp_path / "coming") as again:
         assert again.take("whole") is not None
         assert again.take("half") is None

@@ -10,6 +10,7 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.fetching.web import Answer, Web, png, serving
 from memegan.errors import ParamsError, SourceError
 from memegan.fetching.coming import Body
 from memegan.fetching.engine import Engine
+from memegan.fetching.listing import Listing, plain, source_key
 from memegan.fetching.params import EngineParams, ScrapeParams
 from memegan.fetching.scrape import public_url, scrape
 from memegan.fetching.seed import seed_store
@@ -25,7 +27,7 @@ from memegan.fetching.store import Store
 from memegan.packs import read_place
 from memegan.params import load_section
 from memegan.records import FetchRow, PostRow
-from memegan.sources.base import digest_of
+from memegan.sources.base import Media, Post, digest_of
 from memegan.sources.urls import UrlsSource
 from memegan.tables import read_table
 from memegan.takedown import Banned
@@ -242,6 +244,40 @@ def test_a_damaged_file_of_the_store_is_noticed_and_fetched_afresh(tmp_path: Pat
         with pytest.raises(SourceError, match="damaged"):
             run(web, tmp_path)
         assert run(web, tmp_path) == first
+
+
+def test_what_lies_here_is_read_without_another_process(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = project / "data/inputs/cats"
+    pictures.mkdir(parents=True)
+    (pictures / "1.png").write_bytes(png(1))
+
+    def refuse(*words: object, **more: object) -> None:
+        raise AssertionError(f"nothing is to be started: {words} {more}")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    p = ScrapeParams.model_validate(
+        {"snapshot": FIRST, "sources": [{**SOURCE, "kind": "folder", "path": "data/inputs/cats"}]}
+    )
+    with Store(project / "store") as store:
+        found = scrape(p.sources, Engine(p, store, FIRST), NONE, p.max_failed, Path("data/raw"))
+    assert found == {"ok": 1}
+    assert [read_place(row) for row in read_table(Path("data/raw/fetches.csv"), FetchRow)] == [
+        png(1)
+    ]
+
+
+def test_the_journal_gives_posts_back_as_they_were_and_reads_older_ones(tmp_path: Path) -> None:
+    medias = (Media(""), Media("u", ("v", "w"), "m", "s", (1, 2, 3, 4)))
+    posts = [Post("", medias, "t", extra={"a": ""}), Post("2", (), is_adult=True)]
+    source = UrlsSource(kind="urls", community="c", domain="d", path=Path("data/inputs/u.txt"))
+    with Store(tmp_path / "store") as store:
+        both = [(post.id, value) for post in posts for value in (plain(post), asdict(post))]
+        numbered = [(f"{name}{n}", value) for n, (name, value) in enumerate(both)]
+        store.list_posts(source_key(source), FIRST, numbered)
+        again = list(Listing(source, store, FIRST))
+    assert again == [posts[0], posts[0], posts[1], posts[1]]
 
 
 def test_two_sources_of_one_name_are_a_mistake(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The engine: asks for many urls at once, politely, and journals how each one ended."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain, groupby
@@ -65,40 +65,36 @@ class Engine:
         return body.data
 
     def ready(self) -> AbstractContextManager[object]:
-        """Let start, for the block, the processes that `settle` needs to check what it fetches."""
+        """Start the processes that check what comes, for the block: that takes them a moment."""
         return self._asker.ready()
 
     def settle(self, asked: Iterable[Asked], total: int | None = None) -> Counter[str]:
         """Do all that `settling` does; count the urls by how they ended."""
-        counts = Counter[str]()
-        for _ in self.settling(asked, counts, total):
+        line = Line(asked)
+        for _ in self.settling(line, total):
             pass
-        return counts
+        return line.counts
 
-    def settling(
-        self, asked: Iterable[Asked], counts: Counter[str], total: int | None = None
-    ) -> Iterator[int]:
+    def settling(self, line: Line, total: int | None = None) -> Generator[int, None, None]:
         """Fetch what is not settled yet; the store knows how each url ended.
 
         A url whose file is in the store is not asked again, nor one that failed for good; what
-        may pass (TRANSIENT) is. `asked` is read as it is worked off, and nothing is held of what
-        has ended: memory stays flat. A Ctrl-C or kill keeps all that had come.
+        may pass (TRANSIENT) is. The line is read as it is worked off, and nothing is held of
+        what has ended: memory stays flat. A Ctrl-C or kill keeps all that had come.
 
         Args:
-            counts: is told how many urls ended with each reason, "ok" for those with a file.
             total: urls to fetch, where it is known: then the time left is told.
 
         Yields:
-            as urls end: how many of `asked`, counted from the first, have ended.
+            as urls end: how many, counted from the first of the line, have ended.
         """
-        line = Line(asked)
-        for result in self._fetched(self._tasks(line, counts), total):
-            self._note(result, line, counts)
+        for result in self._fetched(self._tasks(line), total):
+            self._note(result, line)
             if self.params.revalidate:
                 self.store.note_checked(result.url, self.snapshot)
             yield line.ended
 
-    def _tasks(self, line: "Line", counts: Counter[str]) -> Iterator[Task | None]:
+    def _tasks(self, line: Line) -> Iterator[Task | None]:
         """Yield what must be fetched; settle on the way what stands or lies on this machine.
 
         None stands for such a url: it takes a moment, in which transfers could go on.
@@ -106,30 +102,26 @@ class Engine:
         for path, some in groupby(line, key=_archive_of):
             if path is not None:
                 for result in self._from_archive(path, list(some)):
-                    self._note(result, line, counts)
+                    self._note(result, line)
                     yield None
                 continue
             for media, request in some:
-                yield self._begun(media, request, line, counts)
+                yield self._begun(media, request, line)
 
-    def _begun(
-        self, media: Media, request: Request, line: "Line", counts: Counter[str]
-    ) -> Task | None:
+    def _begun(self, media: Media, request: Request, line: Line) -> Task | None:
         """Settle a url if that needs no network; else make its task."""
         if request.file is not None:
-            self._note(self._from_file(media, request.file), line, counts)
+            self._note(self._from_file(media, request.file), line)
             return None
         before = self.store.settled(media.url)
         if found := self._standing(media, before):
-            line.has_ended(media.url)
-            counts[found.reason or "ok"] += 1
+            line.has_ended(media.url, found.reason)
             return None
         return self._task(media, request, before)
 
-    def _note(self, result: Settled, line: "Line", counts: Counter[str]) -> None:
+    def _note(self, result: Settled, line: Line) -> None:
         self.store.settle(result)
-        line.has_ended(result.url)
-        counts[result.reason or "ok"] += 1
+        line.has_ended(result.url, result.reason)
 
     def standing(self, media: Media) -> Settled | None:
         """Return how a url ended if that stands: it need not be asked again."""

@@ -42,9 +42,13 @@ class Files:
         if is_new:
             path = self._name(sha256)
             part = f"{path}.{os.getpid()}.part"
-            with open(part, "wb", buffering=0) as file:  # noqa: PTH123 - as above
-                file.write(data)
-            os.replace(part, path)  # noqa: PTH105 - as above
+            try:
+                with open(part, "wb") as file:  # noqa: PTH123 - as above
+                    file.write(data)
+                os.replace(part, path)  # noqa: PTH105 - as above
+            except OSError:  # the disk is full
+                Path(part).unlink(missing_ok=True)
+                raise
         return sha256, is_new
 
     def _name(self, sha256: str) -> str:

@@ -69,9 +69,16 @@ def listing(source: AnySource, engine: Engine) -> Listing:
         found = first_posts(source, engine.page)
         if source.newest_first:
             found = _until_known(found, partial(store.had_post, key, snapshot))
-        values = ((post.id, _plain(post)) for post in _some(source, found))
+        values = ((post.id, plain(post)) for post in _some(source, found))
         store.list_posts(key, snapshot, values, afresh=source.is_local)
     return Listing(source, store, snapshot)
+
+
+def is_short_list(source: AnySource, engine: Engine) -> bool:
+    """Tell whether a source lists urls from a file of this machine, and has not done so yet."""
+    if not source.is_local or source.names_files:
+        return False
+    return not engine.store.is_listed(source_key(source), engine.snapshot)
 
 
 def first_posts(source: AnySource, fetch: Fetcher) -> Iterator[Post]:
@@ -119,10 +126,10 @@ def _some(source: AnySource, posts: Iterable[Post]) -> Iterator[Post]:
         )
 
 
-def _plain(post: Post) -> dict[str, object]:
-    """Return what a post says: no field that has its default, each of which counts as false."""
-    media = [_said(one) for one in post.media]
-    return {**_said(post), "media": media}
+def plain(post: Post) -> dict[str, object]:
+    """Return a post as the journal keeps it: without what counts as false, the defaults."""
+    media: list[dict[str, object]] = [{"url": one.url, **_said(one)} for one in post.media]
+    return {"id": post.id, **_said(post), "media": media}
 
 
 def _said(record: Post | Media) -> dict[str, object]:
@@ -136,5 +143,5 @@ def _restored(value: object) -> Post:
 
 
 def _restored_media(fields: dict[str, Any]) -> Media:
-    lists = {name: tuple(fields[name]) for name in ("alternates", "rect") if fields.get(name)}
-    return Media(**{**fields, **lists})
+    said = {name: value for name, value in fields.items() if value or name == "url"}
+    return Media(**{k: tuple(v) if isinstance(v, list) else v for k, v in said.items()})

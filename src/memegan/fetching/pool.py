@@ -4,6 +4,7 @@ import logging
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import urlsplit
@@ -90,8 +91,10 @@ class Pool:
             try:
                 self.loop.step(self._start())
             except SourceError:
-                while len(self.checkers):  # what has come is kept
-                    self.loop.step()
+                # what has come is kept; another connection may hear the same meanwhile
+                with suppress(SourceError):
+                    while len(self.checkers):
+                        self.loop.step()
                 yield from self._ended
                 raise
             while self._ended:

@@ -3,8 +3,8 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from memegan.errors import SourceError
 from memegan.fetching.engine import Engine
-from memegan.fetching.line import Asked
-from memegan.fetching.listing import Listed, Listing, listing, media_of, post_id
+from memegan.fetching.line import Asked, Line
+from memegan.fetching.listing import Listed, Listing, is_short_list, listing, media_of, post_id
 from memegan.fetching.store import Settled
 from memegan.packs import Series
 from memegan.records import FetchRow, ImageRow, KeptRow, PostRow, Row
@@ -42,16 +42,24 @@ def scrape(
         SourceError: a source lists nothing, no url of a source gave a file, or more than the
             share `max_failed` of all that were asked did not. `out` tells of each all the same.
     """
-    asks = not all(source.brings_files for source in sources)
-    # they take a moment to start, in which posts are listed
-    with engine.ready() if asks else nullcontext():
-        return _scraped(sources, engine, banned, max_failed, out)
+    # a short list is read while the processes start that check what comes
+    soon = any(is_short_list(source, engine) for source in sources)
+    with engine.ready() if soon else nullcontext():
+        found = [listing(source, engine) for source in sources]
+        ends = _fetch(found, engine, banned, out)
+    for name, end in ends.items():
+        _check(name, end, 1)
+    whole = sum(ends.values(), Ends())
+    _check("all sources", whole, max_failed)
+    told = ", ".join(f"{n} {k}" for k, n in whole.reasons.most_common())
+    log.info("%d urls: %s", whole.reasons.total(), told)
+    return whole.reasons
 
 
-def _scraped(
-    sources: Sequence[AnySource], engine: Engine, banned: Banned, max_failed: float, out: Path
-) -> Counter[str]:
-    found = [listing(source, engine) for source in sources]
+def _fetch(
+    found: Sequence[Listing], engine: Engine, banned: Banned, out: Path
+) -> Mapping[str, "Ends"]:
+    """Fetch what is listed, and write `out`; return by source how its urls ended."""
 
     def media() -> Iterator[Listed]:
         return chain.from_iterable(media_of(posts, posts.source, banned) for posts in found)
@@ -63,19 +71,13 @@ def _scraped(
         # while the last of them come, and are checked
         write_table(out / "posts.csv", PostRow, _PostRows(found, banned))
 
-    ends = {source.name: Ends() for source in sources}
+    ends = {posts.source.name: Ends() for posts in found}
     new = sum(map(partial(_is_new, engine), media()))
-    with Rows(media(), engine, banned, out / "packs") as rows:
-        made = rows.made(engine.settling(asked(), Counter(), new))
-        counted = (ends[name].counted(row) for name, row in made)
+    settling = closing(engine.settling(Line(asked()), new))  # transfers end first, come what may
+    with Rows(media(), engine, banned, out / "packs") as rows, settling as ended:
+        counted = (ends[name].counted(row) for name, row in rows.made(ended))
         write_table(out / "fetches.csv", FetchRow, counted)
-    for name, end in ends.items():
-        _check(name, end, 1)
-    whole = sum(ends.values(), Ends())
-    _check("all sources", whole, max_failed)
-    told = ", ".join(f"{n} {k}" for k, n in whole.reasons.most_common())
-    log.info("%d urls: %s", whole.reasons.total(), told)
-    return whole.reasons
+    return ends
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,12 @@ class Rows:
             ended: now and then, how many of the urls that are asked for have ended from the first.
         """
         for count in ended:
-            yield from self._up_to(count)
+            yield from self._some_up_to(count)
         while self._next or self._ready:
-            yield from self._up_to(sys.maxsize) or self._make()
+            yield from self._some_up_to(sys.maxsize) or self._make()
 
-    def _up_to(self, ended: int) -> list[tuple[str, FetchRow]]:
+    def _some_up_to(self, ended: int) -> list[tuple[str, FetchRow]]:
+        """Make rows, if `_ROWS` of them can be, of what has ended."""
         while (item := self._next) and (item.skipped or self._asked < ended):
             self._asked += not item.skipped
             self._ready.append(item)

@@ -6,10 +6,10 @@ what is new, and keeps what is gone upstream.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from memegan.fetching.listing import source_key
+from memegan.fetching.listing import plain, source_key
 from memegan.fetching.store import Settled, Store
 from memegan.packs import read_place
 from memegan.records import FetchRow, PostRow
@@ -45,7 +45,7 @@ def seed_store(store: Store, sources: Sequence[AnySource], raw: Path) -> int:
             store.add_posts(
                 source_key(source),
                 snapshot,
-                [(post.id, asdict(post)) for post in (_post(p, fetched) for p in some)],
+                [(post.id, plain(post)) for post in (_post(p, fetched) for p in some)],
             )
     return new
 

@@ -4,8 +4,8 @@ DVC removes a stage's outs before it runs the stage; this store is why nothing i
 and why a refresh keeps what is gone upstream. A kill at any moment leaves whole files and a
 journal that knows only whole files.
 
-While others download, each step of a statement costs a wait for the interpreter's lock: what is
-written and read by the thousand goes through SQLite as JSON, many rows a step.
+Each step of a statement costs: what is written and read by the thousand goes through SQLite as
+JSON, many rows a step.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from memegan.fetching.files import Files
 log = logging.getLogger(__name__)
 _NOTES = 8  # a transaction: a kill forgets no more, and their urls are asked for again
 _RECENT = 500  # ends that are remembered: they are soon asked for again, to be packed
+_NEW = 4000  # as many bodies as may wait to be packed
 _PAGE = 100  # posts
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (
@@ -90,7 +91,7 @@ class Store:
         self._db.executescript(_SCHEMA)
         self._notes: list[Settled] = []  # not written yet
         self._recent: dict[str, Settled] = {}
-        self._new = set[str]()  # files written a moment ago, and not read since
+        self._new = set[str]()  # files that this scrape wrote, and has not read yet
 
     def __enter__(self) -> "Store":
         return self
@@ -98,10 +99,12 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._write_notes()
-        self.coming.close()
-        self._db.close()
-        self._lock.close()
+        try:
+            self._write_notes()
+        finally:
+            self.coming.close()
+            self._db.close()
+            self._lock.close()
 
     def path(self, sha256: str) -> Path:
         """Return where a file lies, if it is there."""
@@ -112,13 +115,13 @@ class Store:
         return self.files.put(data)[0]
 
     def note_new(self, sha256: str) -> None:
-        """Note that a file was written a moment ago: the first to read it need not doubt it."""
-        if len(self._new) == _RECENT:
-            self._new.clear()  # nobody reads them
+        """Note that a checker has just written a file: its next reader need not doubt it."""
+        if len(self._new) == _NEW:
+            self._new.clear()  # they are proved by their digests, as others are
         self._new.add(sha256)
 
     def read(self, sha256: str) -> bytes:
-        """Return a file, proved by its digest if it was not written a moment ago.
+        """Return a file; proved by its digest, unless this scrape has just written it.
 
         Raises:
             SourceError: it is damaged (a lost disk block); it is removed, and so asked for again.
@@ -138,6 +141,7 @@ class Store:
     def remove(self, sha256: str) -> int:
         """Delete a file and what the journal says of its urls; return how many there were."""
         self.coming.clear()  # what nobody has looked at may be the same
+        self._new.discard(sha256)
         path, found = self.path(sha256), 0
         if path.exists():
             path.unlink()

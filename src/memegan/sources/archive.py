@@ -1,7 +1,7 @@
 """A zip or tar of pictures on this machine; each member is a post."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from memegan.sources.base import Fetcher, LocalParams, Post, Request
 from memegan.sources.files.base import archive_posts
@@ -13,6 +13,8 @@ class ArchiveSource(LocalParams):
     A member's url holds its number, never its name: the name is somebody else's, and only the
     column `member_name`.
     """
+
+    names_files: ClassVar[bool] = True
 
     kind: Literal["archive"]
 

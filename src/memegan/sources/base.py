@@ -73,6 +73,7 @@ class SourceParams(Section):
 
     needs_terms: ClassVar[bool] = False  # a service's: they are on the kind's page
     brings_files: ClassVar[bool] = False  # `request` may bring a file before it answers
+    names_files: ClassVar[bool] = False  # each `request` names a file of this machine
     newest_first: ClassVar[bool] = False  # in that order posts are listed, save a few pinned ones
 
     kind: str

@@ -1,7 +1,7 @@
 """A folder of pictures and videos on this machine; each file is a post."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from memegan.sources.base import Fetcher, LocalParams, Post, Request
 from memegan.sources.files.base import folder_posts
@@ -9,6 +9,8 @@ from memegan.sources.files.base import folder_posts
 
 class FolderSource(LocalParams):
     """All files below `path`, in the order of their names; `sub_folder` is a column of each."""
+
+    names_files: ClassVar[bool] = True
 
     kind: Literal["folder"]
 

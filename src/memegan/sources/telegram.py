@@ -17,6 +17,7 @@ class TelegramSource(LocalParams):
     """Photos, pictures sent as files, animations and videos of one exported chat."""
 
     needs_terms: ClassVar[bool] = True
+    names_files: ClassVar[bool] = True
 
     kind: Literal["telegram"]
     path: Path = Field(description="the export's folder, which holds result.json")
