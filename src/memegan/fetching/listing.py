@@ -143,5 +143,9 @@ def _restored(value: object) -> Post:
 
 
 def _restored_media(fields: dict[str, Any]) -> Media:
-    said = {name: value for name, value in fields.items() if value or name == "url"}
-    return Media(**{k: tuple(v) if isinstance(v, list) else v for k, v in said.items()})
+    said: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+        if value or name == "url"
+    }
+    return Media(**said)
