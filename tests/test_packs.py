@@ -1,5 +1,6 @@
 """Packs: what was put in comes out, the same members give the same bytes, faults are told."""
 
+import resource
 import tarfile
 from contextlib import suppress
 from dataclasses import replace
@@ -111,6 +112,19 @@ def test_a_failure_leaves_no_pack_and_no_part(tmp_path: Path) -> None:
         packs.add("c.bin", bytes(1 // 0))
     assert contents(tmp_path) == old
     assert read_place(place) == b"old"
+
+
+def test_a_full_disk_is_an_error_and_the_old_pack_stays(tmp_path: Path) -> None:
+    write_series(tmp_path, "s", [("a.bin", b"old")])
+    old = contents(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))  # a write stops in its middle
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_series(tmp_path, "s", [("a.bin", bytes(10_000))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert contents(tmp_path) == old
 
 
 def test_nothing_added_writes_nothing(tmp_path: Path) -> None:

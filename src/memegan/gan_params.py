@@ -1,5 +1,6 @@
 """What the run of a configurable GAN may say: its networks, its losses, its trainer."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -94,6 +95,14 @@ class LossParams(Section):
     r1_gamma: float = Field(default=0.0, ge=0, description="weight of the R1 penalty; 0: none")
     r2_gamma: float = Field(default=0.0, ge=0, description="the same on fakes (R2)")
     r1_every: int = Field(default=16, ge=1, description="steps between R1 and R2 penalties (lazy)")
+    burn_in_images: int = Field(
+        default=0,
+        ge=0,
+        description="in which R1 and R2 fall to their weights, by a cosine; 0: none",
+    )
+    burn_in_factor: float = Field(
+        default=10.0, ge=1, description="how many times their weights they start with; 10: R3GAN's"
+    )
     gradient_penalty: float = Field(default=0.0, ge=0, description="weight, on points between")
     gradient_penalty_every: int = Field(default=1, ge=1, description="steps between them (lazy)")
     roth_gamma: float = Field(default=0.0, ge=0, description="weight of Roth et al. 2017")
@@ -108,6 +117,17 @@ class LossParams(Section):
         if self.alpha in (0, 1):
             raise ValueError("alpha is neither 0 nor 1: those are reverse_kl and kl")
         return self
+
+    def burn_in(self, images_seen: int) -> float:
+        """Return by what R1 and R2 are multiplied (Huang et al. 2024, appendix: the burn-in).
+
+        Of little steepness at first, a discriminator pulls towards all of the real images; without
+        that, a small generator settles on some of their kinds.
+        """
+        if images_seen >= self.burn_in_images:
+            return 1.0
+        left = (1 + math.cos(math.pi * images_seen / self.burn_in_images)) / 2
+        return 1 + (self.burn_in_factor - 1) * left
 
     def adversarial(self) -> adversarial.Adversarial:
         """Return what both sides pay."""

@@ -204,14 +204,21 @@ class _Pack:
         """Write a header without times or owners, the data, and the padding."""
         head, padding = _header(member, len(data)), bytes(-len(data) % _BLOCK)
         offset = self._end + len(head)
-        self._end += self.file.write(b"".join((head, data, padding)))
+        self._put(b"".join((head, data, padding)))
         return Place(self.path.as_posix(), member, offset, len(data))
 
     def end(self) -> None:
         """Take no more: write the end of the file, and close it."""
         if not self.file.closed:
-            self.file.write(b"\0" * 2 * _BLOCK)
+            self._put(bytes(2 * _BLOCK))
             self.file.close()
+
+    def _put(self, data: bytes) -> None:
+        """Write all of it: a disk that fills takes a part, and refuses the next."""
+        left = memoryview(data)
+        while left:
+            left = left[self.file.write(left) :]
+        self._end += len(data)
 
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None

@@ -82,7 +82,8 @@ def plain_step(
             images = real.clone().requires_grad_()
             (slope,) = torch.autograd.grad(v.discriminator(images).sum(), images, create_graph=True)
             norm = slope.flatten(1).norm(dim=1) ** 2
-            loss = loss + run.loss.r1_every * run.loss.r1_gamma / 2 * norm.mean()
+            early = {0: 3.0, 2: 2.0}.get(seen, 1.0) if run.loss.burn_in_images else 1.0
+            loss = loss + early * run.loss.r1_every * run.loss.r1_gamma / 2 * norm.mean()
         adams[1].zero_grad()
         torch.autograd.backward(loss)
         adams[1].step()
@@ -97,9 +98,10 @@ def plain_step(
     [
         *({"loss": {"name": name}} for name in FORMULAS),
         {"loss": {"name": "hinge", "r1_gamma": 0.5, "r1_every": 2}},
+        {"loss": {"r1_gamma": 5.0, "r1_every": 1, "burn_in_images": 4, "burn_in_factor": 3}},
         {"trainer": {"discriminator_steps": 3, "learning_rate": 1e-3, "beta1": 0.0}},
     ],
-    ids=[*FORMULAS, "r1", "three discriminator steps"],
+    ids=[*FORMULAS, "r1", "burn-in", "three discriminator steps"],
 )
 def test_three_steps_are_those_of_the_formulas(changes: dict[str, object]) -> None:
     (ours, run, batches), (plain, _, _) = hypergan(changes), hypergan(changes)

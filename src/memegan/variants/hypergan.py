@@ -14,12 +14,13 @@ from memegan.adversarial import Judged
 from memegan.dataset import Batch
 from memegan.errors import DataError
 from memegan.gan_params import SEEN, LossParams, NetworkParams, TrainerParams
-from memegan.losses import gradient_penalty, l1, mixed, r1_penalty
+from memegan.losses import l1
 from memegan.networks.fitting import Blueprint
 from memegan.networks.network import Network
 from memegan.networks.presets import PRESETS
 from memegan.optimizing import descend, descend_parts, descend_together, extragradient, freeze
-from memegan.regularisers import Change, adapted, adaptive_augment, consistency, diff_augment, roth
+from memegan.penalties import Seen, penalties, wants
+from memegan.regularisers import Change, adapted, adaptive_augment, consistency, diff_augment
 from memegan.rng import Numbers
 from memegan.variants.base import Latent, Plan, Variant, VariantSpec
 
@@ -251,31 +252,25 @@ class HyperGAN(Variant):
         """Return what it pays, and the share of pairs that it tells apart; note the parts."""
         p = self.run.loss
         step = numbers.images_seen // self.run.batch_size
-        is_due = step % p.r1_every == 0
-        seen_real = real.detach().requires_grad_(bool((p.r1_gamma and is_due) or p.roth_gamma))
-        seen_fake = fake.detach().requires_grad_(bool((p.r2_gamma and is_due) or p.roth_gamma))
+        at_real, at_fake = wants(p, step)
+        seen_real = real.detach().requires_grad_(at_real)
+        seen_fake = fake.detach().requires_grad_(at_fake)
         changed = self._augment(seen_real, numbers, f"real/{k}")
         of_real, redrawn = self._judge(changed, label)
         of_fake = self.discriminator(self._augment(seen_fake, numbers, f"fake/{k}"), label)
         distance = (real - fake).abs().mean((1, 2, 3))
         total = self.pay.discriminator(Judged(of_real, of_fake, distance))
         losses["discriminator"] = total
-        if p.r1_gamma and is_due:
-            losses["r1"] = r1_penalty(seen_real, of_real)
-            total = total + p.r1_gamma * p.r1_every * losses["r1"]
-        if p.r2_gamma and is_due:
-            losses["r2"] = r1_penalty(seen_fake, of_fake)
-            total = total + p.r2_gamma * p.r1_every * losses["r2"]
-        if p.gradient_penalty and step % p.gradient_penalty_every == 0:
-            share = numbers.uniform(f"mix/{k}", len(real), 1, 1, 1)
-            between = mixed(real, fake, share.to(real))
-            judged = self.discriminator(between, label)
-            losses["gradient_penalty"] = gradient_penalty(between, judged)
-            weight = p.gradient_penalty * p.gradient_penalty_every
-            total = total + weight * losses["gradient_penalty"]
-        if p.roth_gamma:
-            losses["roth"] = roth(seen_real, seen_fake, of_real, of_fake)
-            total = total + p.roth_gamma / 2 * losses["roth"]
+        for name, value, weight in penalties(
+            p,
+            step,
+            numbers.images_seen,
+            Seen(seen_real, seen_fake, of_real, of_fake),
+            share=lambda: numbers.uniform(f"mix/{k}", len(real), 1, 1, 1),
+            judge=lambda images: self.discriminator(images, label),
+        ):
+            losses[name] = value
+            total = total + weight * value
         if p.consistency:
             copy = diff_augment(changed, numbers, f"again/{k}", self.run.diffaugment)
             again = self.discriminator(copy, label)
