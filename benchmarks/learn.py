@@ -54,12 +54,19 @@ RUNS: dict[str, dict[str, object]] = {
         "trainer": {"learning_rate": 2e-3, "beta1": 0.5},
         "loss": {"r1_gamma": 1.0, "r1_every": 4},
     },
-    "r3gan": {"batch_size": 32, "loss": {"r1_every": 4}, "trainer": {"learning_rate": 1e-3}},
+    "r3gan": {
+        **{"batch_size": 32, "trainer": {"learning_rate": 3e-3}},
+        "loss": {
+            **{"r1_gamma": 2.0, "r2_gamma": 2.0, "r1_every": 4},
+            **{"burn_in_images": 20_000, "burn_in_factor": 15},
+        },
+    },
     "fastgan": {  # with R3GAN's loss: the hinge loss leaves modes out
         **{"batch_size": 32, "trainer": {"learning_rate": 1.5e-3, "beta1": 0.0, "beta2": 0.99}},
         "loss": {
             **{"name": "standard", "relativistic": "paired", "reconstruction": 0.05},
             **{"r1_gamma": 0.3, "r2_gamma": 0.3, "r1_every": 4},
+            **{"burn_in_images": 15_000, "burn_in_factor": 20},
         },
     },
 }

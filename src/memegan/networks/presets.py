@@ -147,7 +147,7 @@ logit
         },
     ),
     "r3gan": Preset(
-        "Huang et al. 2024, section 4 (config E): no normalisation, grouped residual blocks",
+        "Huang et al. 2024, section 4 (config E): no normalisation, grouped blocks, two a size",
         f"""\
 latent
 basis $top $start
@@ -176,7 +176,7 @@ conv $top kernel=$end groups=$top pad=no bias=no
 logit
 """,
         says={
-            "network": {"init": "he"},
+            "network": {"init": "he", "blocks": 2},
             "loss": {"relativistic": "paired", "r1_gamma": 1.0, "r2_gamma": 1.0, "r1_every": 1},
             "trainer": {"beta1": 0.0, "beta2": 0.99},
         },
