@@ -55,10 +55,10 @@ RUNS: dict[str, dict[str, object]] = {
         "loss": {"r1_gamma": 1.0, "r1_every": 4},
     },
     "r3gan": {
-        **{"batch_size": 32, "trainer": {"learning_rate": 3e-3}},
+        **{"batch_size": 32, "trainer": {"learning_rate": 2e-3}},
         "loss": {
             **{"r1_gamma": 2.0, "r2_gamma": 2.0, "r1_every": 4},
-            **{"burn_in_images": 20_000, "burn_in_factor": 15},
+            **{"burn_in_images": 25_000, "burn_in_factor": 15},
         },
     },
     "fastgan": {  # with R3GAN's loss: the hinge loss leaves modes out
