@@ -22,7 +22,7 @@ from memegan.metrics.swd import sliced_wasserstein
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
-SIDE_PX, CPU_S = 32, 300
+SIDE_PX, CPU_S = 32, 200
 LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {
@@ -50,6 +50,32 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     "sngan": {
         "network": {**WIDTHS, "preset": "sngan"},
         **{"loss": R1, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
+    },
+    "adain": {  # with R3GAN's loss
+        **{"batch_size": 16, "network": {**WIDTHS, "preset": "adain"}},
+        "loss": {
+            **{"name": "standard", "relativistic": "paired", "r1_gamma": 0.5, "r2_gamma": 0.5},
+            **{"r1_every": 4, "burn_in_images": 8000, "burn_in_factor": 15},
+        },
+        "trainer": {"learning_rate": 2e-3, "beta2": 0.99},
+    },
+    "wgan-gp": {
+        "network": {**WIDTHS, "preset": "wgan-gp", "generator": RESIZED},
+        "loss": {"gradient_penalty_every": 2},
+        "trainer": {"learning_rate": 5e-4, "discriminator_steps": 2},
+    },
+    "fastgan": {
+        "batch_size": 16,
+        "network": {
+            **{"preset": "fastgan", "spectral_norm": False},
+            **{"generator_width": 8, "discriminator_width": 8},
+        },
+        "loss": {
+            **{"name": "standard", "relativistic": "paired", "r1_gamma": 0.3, "r2_gamma": 0.3},
+            **{"r1_every": 4, "burn_in_images": 8000, "burn_in_factor": 20},
+            "reconstruction": 0.05,
+        },
+        "trainer": {"learning_rate": 1.5e-3, "beta1": 0.0, "beta2": 0.99},
     },
 }
 CASES: Mapping[str, Case] = {
