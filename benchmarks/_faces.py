@@ -61,8 +61,7 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     },
     "wgan-gp": {
         "network": {**WIDTHS, "preset": "wgan-gp", "generator": RESIZED},
-        "loss": {"gradient_penalty_every": 2},
-        "trainer": {"learning_rate": 5e-4, "discriminator_steps": 2},
+        "trainer": {"learning_rate": 1e-3, "discriminator_steps": 1},
     },
     "fastgan": {
         "batch_size": 16,
