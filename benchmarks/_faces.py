@@ -39,7 +39,15 @@ resizable_stack up width=$width max=8*$width {
   resize_conv $channels bias=no norm=batch activation=relu
 }
 conv 3 activation=tanh
-"""  # the demo's: dcgan and wgan-gp have transposed convolutions
+"""  # the demo's: dcgan, sngan and wgan-gp have transposed convolutions
+RESIZED_SNGAN = """\
+latent
+maps 8*$width $start
+resizable_stack up width=$width max=4*$width {
+  resize_conv $channels bias=no norm=batch activation=relu
+}
+conv 3 activation=tanh
+"""
 WIDTHS = {"generator_width": 16, "discriminator_width": 16}
 R1 = {"r1_gamma": 1.0, "r1_every": 4}
 RUNS: Mapping[str, Mapping[str, object]] = {
@@ -48,7 +56,7 @@ RUNS: Mapping[str, Mapping[str, object]] = {
         **{"loss": R1, "trainer": {"learning_rate": 5e-4}},
     },
     "sngan": {
-        "network": {**WIDTHS, "preset": "sngan"},
+        "network": {**WIDTHS, "preset": "sngan", "generator": RESIZED_SNGAN},
         **{"loss": R1, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
     },
     "adain": {  # with R3GAN's loss
