@@ -10,10 +10,12 @@ from typing import cast
 
 import numpy as np
 import torch
+import yaml
 from torch import Tensor
 
 from benchmarks._cpu_time import trained
 from memegan.benches import Case, Sample
+from memegan.cli.preset import recipe
 from memegan.dataset import Batch, Images
 from memegan.demo.memes import blobface
 from memegan.metrics.kid import random_kid
@@ -32,22 +34,10 @@ COMMON: Mapping[str, object] = {
     **{"schedule": {"kind": "linear", "decay_from": 0.5}, "ema_half_life_images": 2000},
     **{"precision": "bfloat16", "memory_format": "channels_last", "max_skipped": 1000},
 }
-RESIZED = """\
-latent
-maps $top $start norm=batch activation=relu
-resizable_stack up width=$width max=8*$width {
-  resize_conv $channels bias=no norm=batch activation=relu
-}
-conv 3 activation=tanh
-"""  # the demo's: dcgan, sngan and wgan-gp have transposed convolutions
-RESIZED_SNGAN = """\
-latent
-maps 8*$width $start
-resizable_stack up width=$width max=4*$width {
-  resize_conv $channels bias=no norm=batch activation=relu
-}
-conv 3 activation=tanh
-"""
+OF_EMOJI = yaml.safe_load(recipe("emoji"))["train"]
+RESIZED, RESIZED_SNGAN = (  # the presets themselves double by transposed convolutions
+    OF_EMOJI[run]["network"]["generator"] for run in ("dcgan", "sngan")
+)
 WIDTHS = {"generator_width": 16, "discriminator_width": 16}
 R1 = {"r1_gamma": 1.0, "r1_every": 4}
 RUNS: Mapping[str, Mapping[str, object]] = {

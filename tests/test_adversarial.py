@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from memegan.adversarial import (
-    BASES,
-    NAMES,
-    Adversarial,
-    Divergence,
-    Judged,
-    Numbers,
-    by_name,
-    divergences,
-)
+from memegan.adversarial import BASES, NAMES, Adversarial, Judged, Numbers, by_name
+from memegan.divergences import Divergence, divergences
 
 Two = Callable[[Tensor, Tensor], Tensor]
 P = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
@@ -315,3 +307,24 @@ def test_a_loss_is_a_finite_scalar_for_logits_far_out(name: str) -> None:
         for value in (loss.discriminator(judged), loss.generator(judged)):
             assert value.shape == ()
             assert bool(torch.isfinite(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "relativistic"),
+    [(name, "none") for name in NAMES] + [("standard", "paired"), ("hinge", "average")],
+)
+def test_ada_asks_nothing_that_the_loss_does_not_feel(name: str, relativistic: str) -> None:
+    loss = by_name(name, relativistic)
+    rng = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(64, loss.logits, generator=rng).double() for _ in range(2))
+    cost, moved = (
+        loss.discriminator(Judged(real + by, fake + by, torch.ones(64))) for by in (0.0, 3.0)
+    )
+    sure, still = (loss.surely_real(Judged(real + by, fake + by)) for by in (0.0, 3.0))
+    assert sure.shape == (64, 1)
+    if torch.isclose(cost, moved):  # then no logit has a meaning, only their differences have
+        assert torch.allclose(sure, still)
+    towards = torch.linspace(-1, 1, loss.logits).double() if loss.logits > 1 else torch.ones(1)
+    apart = Judged(real + 9 * towards, fake - 9 * towards)
+    assert bool((loss.surely_real(apart) > 0).all())
+    assert bool((loss.surely_real(Judged(apart.fake, apart.real)) < 0).all())

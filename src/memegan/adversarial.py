@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from memegan.divergences import Divergence, divergences
 from memegan.losses import (
     hinge_fake,
     hinge_real,
@@ -38,19 +38,47 @@ class Judged:
     distance: Tensor | None = None
 
 
+def from_the_middle(j: Judged) -> Tensor:
+    """Count logits from the middle of both sides: where only their difference costs, 0 is any."""
+    return j.real - (j.real.mean() + j.fake.mean()) / 2
+
+
 @dataclass(frozen=True)
 class Adversarial:
-    """A loss by name: what the discriminator pays, and what the generator pays; both scalars."""
+    """A loss by name: what the discriminator pays, and what the generator pays; both scalars.
+
+    Attributes:
+        surely_real: (N, 1), above 0 where a real image is judged to be one. ADA asks it.
+    """
 
     discriminator: Callable[[Judged], Tensor]
     generator: Callable[[Judged], Tensor]
     logits: int = 1  # how many the discriminator gives for an image
     generator_sees_real: bool = True
+    surely_real: Callable[[Judged], Tensor] = from_the_middle
 
 
-def separate(real: Pull, fake: Pull, generator: Pull) -> Adversarial:
-    """Judge real and fake images each by themselves."""
-    return Adversarial(lambda j: real(j.real) + fake(j.fake), lambda j: generator(j.fake), 1, False)
+def separate(real: Pull, fake: Pull, generator: Pull, undecided: float = 0.0) -> Adversarial:
+    """Judge real and fake images each by themselves.
+
+    Args:
+        undecided: the logit between real and fake.
+    """
+    return Adversarial(
+        lambda j: real(j.real) + fake(j.fake),
+        lambda j: generator(j.fake),
+        generator_sees_real=False,
+        surely_real=lambda j: j.real - undecided,
+    )
+
+
+def wasserstein() -> Adversarial:
+    """The difference of the means (Arjovsky et al. 2017, eq. 2)."""
+    return Adversarial(
+        lambda j: raise_logits(j.real) + lower_logits(j.fake),
+        lambda j: raise_logits(j.fake),
+        generator_sees_real=False,
+    )
 
 
 def paired(real: Pull) -> Adversarial:
@@ -141,105 +169,17 @@ def realness(outcomes: int) -> Adversarial:
         lambda j: far(real, j.fake) - far(fake, j.fake),
         outcomes,
         False,
+        lambda j: (torch.softmax(j.real, 1) * at.to(j.real)).sum(1, keepdim=True),
     )
 
 
-# f-divergences (Nowozin et al. 2016, tables 2 and 6): T = activation(logits) estimates f'(p / q),
-# and E_real[T] - E_fake[conjugate(T)] is at most D_f(real, fake).
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """D_f by its generator f, what T may be, and the convex conjugate of f."""
-
-    f: Callable[[Tensor], Tensor]
-    activation: Callable[[Tensor], Tensor]
-    conjugate: Callable[[Tensor], Tensor]
-
-
 def f_gan(d: Divergence) -> Adversarial:
-    """Bound a divergence from below; the generator raises T of fakes (section 3.2)."""
+    """Bound a divergence from below; the generator raises T of fakes (Nowozin et al. 2016)."""
 
     def discriminator(j: Judged) -> Tensor:
         return d.conjugate(d.activation(j.fake)).mean() - d.activation(j.real).mean()
 
     return Adversarial(discriminator, lambda j: -d.activation(j.fake).mean(), 1, False)
-
-
-def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence]:
-    """Return the eleven divergences.
-
-    Args:
-        alpha: of `alpha`, neither 0 nor 1; 2 is half of Pearson's.
-        weight: pi of `js_weighted`, in (0, 1).
-    """
-    log2 = math.log(2)
-    return {
-        "kl": Divergence(lambda u: u * u.log(), _same, lambda t: (t - 1).exp()),
-        "reverse_kl": Divergence(
-            lambda u: -u.log(), lambda v: -(-v).exp(), lambda t: -1 - (-t).log()
-        ),
-        "js": Divergence(
-            lambda u: u * u.log() - (u + 1) * ((u + 1) / 2).log(),
-            lambda v: log2 - functional.softplus(-v),
-            lambda t: -(2 - t.exp()).log(),
-        ),
-        "js_weighted": _weighted(weight),
-        "gan": Divergence(
-            lambda u: u * u.log() - (u + 1) * (u + 1).log(),
-            lambda v: -functional.softplus(-v),
-            lambda t: -(-torch.expm1(t)).log(),
-        ),
-        "pearson": Divergence(lambda u: (u - 1) ** 2, _same, lambda t: t * t / 4 + t),
-        "neyman": Divergence(
-            lambda u: (1 - u) ** 2 / u, lambda v: 1 - (-v).exp(), lambda t: 2 - 2 * (1 - t).sqrt()
-        ),
-        "squared_hellinger": Divergence(
-            lambda u: (u.sqrt() - 1) ** 2, lambda v: 1 - (-v).exp(), lambda t: t / (1 - t)
-        ),
-        "jeffrey": Divergence(lambda u: (u - 1) * u.log(), _same, _jeffrey),
-        "alpha": _alpha(alpha),
-        "total_variation": Divergence(lambda u: (u - 1).abs() / 2, lambda v: v.tanh() / 2, _same),
-    }
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-def _weighted(p: float) -> Divergence:
-    def conjugate(t: Tensor) -> Tensor:
-        return (1 - p) * (math.log(1 - p) - (1 - p * (t / p).exp()).log())
-
-    return Divergence(
-        lambda u: p * u * u.log() - (1 - p + p * u) * (1 - p + p * u).log(),
-        lambda v: -p * math.log(p) - functional.softplus(-v),
-        conjugate,
-    )
-
-
-def _alpha(a: float) -> Divergence:
-    def conjugate(t: Tensor) -> Tensor:
-        return ((t * (a - 1) + 1).clamp_min(0) ** (a / (a - 1)) - 1) / a
-
-    def below(v: Tensor) -> Tensor:
-        return 1 / (1 - a) - functional.softplus(-v)
-
-    return Divergence(
-        lambda u: (u**a - 1 - a * (u - 1)) / (a * (a - 1)), below if a < 1 else _same, conjugate
-    )
-
-
-def _jeffrey(t: Tensor) -> Tensor:
-    """Conjugate of (u - 1) log u: W + 1/W + t - 2 with W = W(exp(1 - t)), Lambert's function."""
-    with torch.no_grad():
-        y = 1 - t  # w + log w = y
-        w = torch.where(y > 1, y, (y.clamp(max=1) - 0.3).exp()).clamp_min(1e-30)
-        for _ in range(8):  # Newton's steps on log w
-            w = w * ((y - w - w.log()) / (1 + w)).exp()
-    slope = (w / (1 + w)).detach()
-    root = w + slope * ((1 - t) - (1 - t).detach())  # dW/dy = W / (1 + W)
-    return root + 1 / root + t - 2
 
 
 BASES: dict[str, Pull] = {  # what a real image alone costs: names that may be made relativistic
@@ -300,9 +240,9 @@ def by_name(name: str, relativistic: str = "none", n: Numbers = Numbers()) -> Ad
         "standard": partial(separate, real, logistic_fake, logistic_real),
         "logistic": partial(separate, logistic_real, logistic_fake, logistic_real),
         "minimax": partial(separate, logistic_real, logistic_fake, lambda x: -logistic_fake(x)),
-        "least_squares": partial(separate, lsgan_real, lsgan_fake, lsgan_real),
+        "least_squares": partial(separate, lsgan_real, lsgan_fake, lsgan_real, 0.5),
         "hinge": partial(separate, hinge_real, hinge_fake, raise_logits),
-        "wasserstein": partial(separate, raise_logits, lower_logits, raise_logits),
+        "wasserstein": wasserstein,
         "wasserstein_kl": wasserstein_kl,
         "softmax": softmax_gan,
         "qp": partial(quadratic, n.qp_strength),

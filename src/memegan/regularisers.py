@@ -96,17 +96,17 @@ def adaptive_augment(images: Tensor, numbers: Draws, name: str, strength: Tensor
     return out
 
 
-def adapted(strength: Tensor, of_real: Tensor, images: int, reach_images: int) -> Tensor:
+def adapted(strength: Tensor, sure: Tensor, images: int, reach_images: int) -> Tensor:
     """Return ADA's next strength: more where real images are judged too surely.
 
     The sign of the logits of real images is to be `ADA_TARGET` in the mean (section 3, r_t).
 
     Args:
-        of_real: logits of this step's real images, any shape.
+        sure: logits of this step's real images, any shape; above 0 is real.
         images: seen in this step.
         reach_images: in which the strength can go from 0 to 1.
     """
-    way = torch.sign(of_real.detach().sign().mean() - ADA_TARGET)
+    way = torch.sign(sure.detach().sign().mean() - ADA_TARGET)
     return (strength + way * images / reach_images).clamp(0, 1)
 
 

@@ -1,7 +1,8 @@
 """Configurable unconditional GANs: networks as text; losses, hooks and optimizers by name."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, Self
 
 import torch
@@ -18,10 +19,11 @@ from memegan.losses import l1
 from memegan.networks.fitting import Blueprint
 from memegan.networks.network import Network
 from memegan.networks.presets import PRESETS
-from memegan.optimizing import descend, descend_parts, descend_together, extragradient, freeze
+from memegan.optimizing import freeze
 from memegan.penalties import Seen, penalties, wants
 from memegan.regularisers import Change, adapted, adaptive_augment, consistency, diff_augment
 from memegan.rng import Numbers
+from memegan.turns import Images, Losses, Sides, take_turns
 from memegan.variants.base import Latent, Plan, Variant, VariantSpec
 
 _FEW_IMAGES, _MANY_IMAGES = 10_000, 100_000
@@ -132,84 +134,15 @@ class HyperGAN(Variant):
     def step(
         self, batch: Batch, optimizers: Mapping[str, Optimizer], numbers: Numbers
     ) -> dict[str, Tensor]:
-        """Update the discriminator `discriminator_steps` times, then the generator; or by turns."""
-        t, real, label = self.run.trainer, batch.images["a"], self._labels(batch)
-        losses: dict[str, Tensor] = {}
-        if t.kind == "simultaneous":
-            descend_together(optimizers, self._both(real, label, numbers, "0", losses))
-            return losses
-        if t.kind == "extragradient":
-            extragradient(optimizers, lambda k: self._both(real, label, numbers, k, losses))
-            return losses
-        if t.kind == "accumulated":
-            return self._in_parts(real, label, optimizers, numbers)
-        for k in range(t.discriminator_steps):
-            with torch.no_grad():
-                fake = self._fake(numbers, f"z/{k}", len(real), label)
-            total, told = self._discriminator(real, fake, label, numbers, str(k), losses)
-            if t.kind != "balanced" or told <= t.balance:
-                descend(optimizers["discriminator"], total)
-        fake = self._fake(numbers, "z/g", len(real), label)
-        self._generator(real, fake, label, numbers, losses)
-        descend(optimizers["generator"], losses["gan"])
-        return losses
-
-    def _both(
-        self,
-        real: Tensor,
-        label: Tensor | None,
-        numbers: Numbers,
-        k: str,
-        losses: dict[str, Tensor],
-    ) -> dict[str, Tensor]:
-        """Return what both sides pay for the same fakes, by optimizer; note the parts."""
-        fake = self._fake(numbers, "z/g", len(real), label)
-        total = self._discriminator(real, fake.detach(), label, numbers, k, losses)[0]
-        self._generator(real, fake, label, numbers, losses)
-        return {"generator": losses["gan"], "discriminator": total}
-
-    def _in_parts(
-        self,
-        real: Tensor,
-        label: Tensor | None,
-        optimizers: Mapping[str, Optimizer],
-        numbers: Numbers,
-    ) -> dict[str, Tensor]:
-        """Alternate with the batch in parts: each one's slopes are added, then a step is taken."""
-        count = len(real)
-        losses: dict[str, Tensor] = {}
-
-        def parts(name: str) -> Iterator[tuple[int, Tensor, Tensor, Tensor | None]]:
-            z = self._noise(numbers, name, count)
-            for n, at in enumerate(torch.arange(count).chunk(self.run.trainer.parts)):
-                part = slice(int(at[0]), int(at[-1]) + 1)
-                yield n, real[part], z[part], None if label is None else label[part]
-
-        def noted(some: Mapping[str, Tensor], share: float) -> None:
-            for name, loss in some.items():
-                losses[name] = losses.get(name, 0) + share * loss.detach()
-
-        def judged(k: int) -> Iterator[Tensor]:
-            for n, some, z, its in parts(f"z/{k}"):
-                with torch.no_grad():
-                    fake = self.generator(z, its)
-                found: dict[str, Tensor] = {}
-                total = self._discriminator(some, fake, its, numbers, f"{k}/{n}", found)[0]
-                noted(found, len(some) / count)
-                yield total * (len(some) / count)
-
-        def made() -> Iterator[Tensor]:
-            for _, some, z, its in parts("z/g"):
-                found: dict[str, Tensor] = {}
-                self._generator(some, self.generator(z, its), its, numbers, found)
-                noted(found, len(some) / count)
-                yield found["gan"] * (len(some) / count)
-
-        for k in range(self.run.trainer.discriminator_steps):
-            losses.clear()
-            descend_parts(optimizers["discriminator"], judged(k))
-        descend_parts(optimizers["generator"], made())
-        return losses
+        """Update both sides by the trainer's kind."""
+        sides = Sides(
+            noise=lambda name, count: self._noise(numbers, name, count),
+            generate=self.generator,
+            discriminator=partial(self._discriminator, numbers),
+            generator=partial(self._generator, numbers),
+        )
+        images = Images(batch.images["a"], self._labels(batch))
+        return take_turns(self.run.trainer, optimizers, sides, images)
 
     def use(self, nets: Mapping[str, nn.Module], batch: Batch, numbers: Numbers) -> None:
         """Make pictures from noise, of the batch's classes."""
@@ -241,38 +174,33 @@ class HyperGAN(Variant):
         return Latent(draw, decode, generator.first_weights(), classes=self.run.classes)
 
     def _discriminator(
-        self,
-        real: Tensor,
-        fake: Tensor,
-        label: Tensor | None,
-        numbers: Numbers,
-        k: str,
-        losses: dict[str, Tensor],
+        self, numbers: Numbers, images: Images, fake: Tensor, look: str, losses: Losses
     ) -> tuple[Tensor, float]:
         """Return what it pays, and the share of pairs that it tells apart; note the parts."""
-        p = self.run.loss
+        p, real, label = self.run.loss, images.real, images.label
         step = numbers.images_seen // self.run.batch_size
         at_real, at_fake = wants(p, step)
         seen_real = real.detach().requires_grad_(at_real)
         seen_fake = fake.detach().requires_grad_(at_fake)
-        changed = self._augment(seen_real, numbers, f"real/{k}")
+        changed = self._augment(seen_real, numbers, f"real/{look}")
         of_real, redrawn = self._judge(changed, label)
-        of_fake = self.discriminator(self._augment(seen_fake, numbers, f"fake/{k}"), label)
+        of_fake = self.discriminator(self._augment(seen_fake, numbers, f"fake/{look}"), label)
         distance = (real - fake).abs().mean((1, 2, 3))
-        total = self.pay.discriminator(Judged(of_real, of_fake, distance))
+        judged = Judged(of_real, of_fake, distance)
+        total = self.pay.discriminator(judged)
         losses["discriminator"] = total
         for name, value, weight in penalties(
             p,
             step,
             numbers.images_seen,
             Seen(seen_real, seen_fake, of_real, of_fake),
-            share=lambda: numbers.uniform(f"mix/{k}", len(real), 1, 1, 1),
+            share=lambda: numbers.uniform(f"mix/{look}", len(real), 1, 1, 1),
             judge=lambda images: self.discriminator(images, label),
         ):
             losses[name] = value
             total = total + weight * value
         if p.consistency:
-            copy = diff_augment(changed, numbers, f"again/{k}", self.run.diffaugment)
+            copy = diff_augment(changed, numbers, f"again/{look}", self.run.diffaugment)
             again = self.discriminator(copy, label)
             losses["consistency"] = consistency(of_real, again)
             total = total + p.consistency * losses["consistency"]
@@ -281,19 +209,13 @@ class HyperGAN(Variant):
             losses["reconstruction"] = l1(redrawn, small)
             total = total + p.reconstruction * losses["reconstruction"]
         if self.run.augment == "ada":
-            now = adapted(self.strength, of_real, len(real), self.run.ada_images)
-            self.strength.copy_(now)
+            sure = self.pay.surely_real(judged)
+            self.strength.copy_(adapted(self.strength, sure, len(real), self.run.ada_images))
         return total, float((of_real > of_fake).float().mean())
 
-    def _generator(
-        self,
-        real: Tensor,
-        fake: Tensor,
-        label: Tensor | None,
-        numbers: Numbers,
-        losses: dict[str, Tensor],
-    ) -> None:
+    def _generator(self, numbers: Numbers, images: Images, fake: Tensor, losses: Losses) -> None:
         """Note what the generator pays; the discriminator is held still for it."""
+        real, label = images.real, images.label
         freeze([self.discriminator], True)
         of_fake = self.discriminator(self._augment(fake, numbers, "generator"), label)
         of_real = of_fake
@@ -315,10 +237,6 @@ class HyperGAN(Variant):
         if self.run.network.z == "uniform":
             return 2 * numbers.uniform(name, count, size) - 1
         return numbers.normal(name, count, size)
-
-    def _fake(self, numbers: Numbers, name: str, count: int, label: Tensor | None) -> Tensor:
-        out: Tensor = self.generator(self._noise(numbers, name, count), label)
-        return out
 
     def _labels(self, batch: Batch, numbers: Numbers | None = None) -> Tensor | None:
         """Return the batch's classes; where it tells none, any, if chance is there."""
