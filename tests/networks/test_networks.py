@@ -20,7 +20,6 @@ from memegan.networks.blocks import (
     norm_layer,
     padding_layer,
 )
-from memegan.networks.dcgan import Generator, discriminator
 from memegan.networks.translation import (
     ResNetShape,
     ScalesDiscriminator,
@@ -252,24 +251,3 @@ def test_initial_weights_are_the_papers() -> None:
         assert abs(float(weight.mean()) - mean) < 0.002
         assert 0.018 < float(weight.std()) < 0.022
         assert not bias.any()
-
-
-@pytest.mark.parametrize("size", [16, 32, 64, 128, 256])
-def test_a_dcgan_makes_and_judges_its_size(size: int) -> None:
-    images = Generator(8, size, 4)(torch.randn(2, 8))
-    assert images.shape == (2, 3, size, size)
-    assert float(images.detach().abs().max()) <= 1
-    assert discriminator(size, 4)(images).shape == (2, 1)
-
-
-def test_a_dcgan_of_64_px_has_the_papers_widths() -> None:
-    """1024-512-256-128-3 of Radford et al. 2016, figure 1, are widths of 128."""
-    net = Generator(100, 64, 128)
-    convs = [layer for layer in net.body if isinstance(layer, nn.ConvTranspose2d)]
-    assert [c.in_channels for c in convs] == [1024, 512, 256, 128]
-    assert convs[-1].out_channels == 3
-    assert net.linear.out_features == 1024 * 4 * 4
-    widths = [(64, 128), (128, 256), (256, 512)]  # a bias and two of batch norm a channel
-    hidden = sum(inner * outer * 16 + 3 * outer for inner, outer in widths)
-    ends = (3 * 64 * 16 + 64) + (512 * 16 + 1)
-    assert count_parameters(discriminator(64, 64)) == ends + hidden

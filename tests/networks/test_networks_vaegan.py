@@ -1,11 +1,13 @@
 """VAE-GAN's parts: KL by hand, sizes within their bounds, every weight in use."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 
-from memegan.networks.blocks import count_parameters
+from memegan.networks.blocks import Upsample, count_parameters
 from memegan.networks.vaegan import (
     Code,
     Decoder,
@@ -15,6 +17,7 @@ from memegan.networks.vaegan import (
     stage_widths,
 )
 
+CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 ALPHA_GAN = 264_000_000  # weights of the generator that this one replaces, at 64 px
 
 
@@ -83,6 +86,29 @@ def test_the_default_sizes_have_less_than_a_tenth_of_alpha_gans_weights() -> Non
     decoder = 129 * 512 * 16 + 2 * 512 + up + 16 * 64 * 3 + 3 + 1
     assert [count_parameters(net) for net in nets] == [encoder, decoder, discriminator]
     assert encoder + decoder + discriminator == 11_436_677 <= 26_000_000 < ALPHA_GAN / 10
+
+
+@pytest.mark.parametrize("upsample", get_args(Upsample))
+@pytest.mark.parametrize("size", [16, 64])
+def test_a_decoder_doubles_up_to_its_size_in_any_way(size: int, upsample: Upsample) -> None:
+    net = Decoder(8, size, 4, upsample)
+    images = net(torch.randn(2, 8))
+    assert images.shape == (2, 3, size, size)
+    assert 0 < float(images.detach().abs().max()) <= 1
+    images.sum().backward()
+    unused = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert unused == ["log_scale"]  # of what pixels cost
+    hidden = [c.bias for c in net.body[:-3].modules() if isinstance(c, CONVS)]
+    assert hidden == [None] * len(hidden)  # a norm takes it away
+
+
+def test_a_decoder_of_64_px_has_the_widths_of_dcgans_paper() -> None:
+    """1024-512-256-128-3 of Radford et al. 2016, figure 1, are widths of 128."""
+    net = Decoder(100, 64, 128)
+    convs = [layer for layer in net.body if isinstance(layer, nn.ConvTranspose2d)]
+    assert [c.in_channels for c in convs] == [1024, 512, 256, 128]
+    assert convs[-1].out_channels == 3
+    assert net.linear.out_features == 1024 * 4 * 4
 
 
 def test_channels_double_up_to_eight_times() -> None:

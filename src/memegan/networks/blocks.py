@@ -61,8 +61,9 @@ class ShuffledConv(nn.Sequential):
     first step on (ICNR, Aitken et al. 2017, section 3).
     """
 
-    def __init__(self, inner: int, outer: int, pad: nn.Module) -> None:
-        super().__init__(pad, nn.Conv2d(inner, 4 * outer, 3), nn.PixelShuffle(2))
+    def __init__(self, inner: int, outer: int, pad: nn.Module, *, has_bias: bool = True) -> None:
+        conv = nn.Conv2d(inner, 4 * outer, 3, bias=has_bias)
+        super().__init__(pad, conv, nn.PixelShuffle(2))
 
     @torch.no_grad()
     def alike(self) -> None:
@@ -72,7 +73,13 @@ class ShuffledConv(nn.Sequential):
 
 
 def doubling(
-    kind: Upsample, inner: int, outer: int, kernel: Literal[2, 3, 4], padding: Padding = "zeros"
+    kind: Upsample,
+    inner: int,
+    outer: int,
+    kernel: Literal[2, 3, 4],
+    padding: Padding = "zeros",
+    *,
+    has_bias: bool = True,
 ) -> list[nn.Module]:
     """Return layers that double the size: a transposed convolution of `kernel`, or what stands in.
 
@@ -82,13 +89,18 @@ def doubling(
     """
     match kind:
         case "transposed":
-            return [nn.ConvTranspose2d(inner, outer, kernel, 2, (kernel - 1) // 2, kernel % 2)]
+            pad_px, more = (kernel - 1) // 2, kernel % 2
+            return [nn.ConvTranspose2d(inner, outer, kernel, 2, pad_px, more, bias=has_bias)]
         case "resize" | "bilinear":
             mode = "nearest" if kind == "resize" else "bilinear"
             pad = padding_layer(padding, 1)
-            return [nn.Upsample(scale_factor=2, mode=mode), pad, nn.Conv2d(inner, outer, 3)]
+            return [
+                nn.Upsample(scale_factor=2, mode=mode),
+                pad,
+                nn.Conv2d(inner, outer, 3, bias=has_bias),
+            ]
         case "pixelshuffle":
-            return [ShuffledConv(inner, outer, padding_layer(padding, 1))]
+            return [ShuffledConv(inner, outer, padding_layer(padding, 1), has_bias=has_bias)]
 
 
 def init_normal(net: nn.Module, deviation: float = 0.02) -> nn.Module:

@@ -7,8 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from memegan.networks.blocks import init_normal
-from memegan.networks.dcgan import Generator
+from memegan.networks.blocks import Upsample, doubling, init_normal
 from memegan.networks.mixtures import Mixture, bits_per_dim
 
 _LOG_VARIANCES = (-12.0, 8.0)  # beyond, a deviation is 0 or explodes
@@ -56,12 +55,31 @@ class Encoder(nn.Module):
         return Code(mean, log_variance.clamp(*_LOG_VARIANCES))
 
 
-class Decoder(Generator):
-    """DCGAN's generator, and how far a level may lie from what it says: the scale of a logistic."""
+class Decoder(nn.Module):
+    """DCGAN's generator (Radford et al. 2016): linear to 4x4, then doublings to the size.
 
-    def __init__(self, z_size: int, size_px: int, width: int) -> None:
-        super().__init__(z_size, size_px, width)
+    Batch norm and ReLU between them. With them comes how far a level may lie from what it says:
+    the scale of a logistic.
+    """
+
+    def __init__(
+        self, z_size: int, size_px: int, width: int, upsample: Upsample = "transposed"
+    ) -> None:
+        super().__init__()
+        widths = stage_widths(size_px, width)[:0:-1]
+        self.linear = nn.Linear(z_size, widths[0] * 16)
+        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        for inner, outer in pairwise(widths):
+            layers += doubling(upsample, inner, outer, 4, has_bias=False)
+            layers += [nn.BatchNorm2d(outer), nn.ReLU(inplace=True)]
+        self.body = nn.Sequential(*layers, *doubling(upsample, widths[-1], 3, 4), nn.Tanh())
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
+        init_normal(self)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Map codes (N, Z) to images (N, 3, size_px, size_px) in [-1, 1]."""
+        out: Tensor = self.body(self.linear(codes).reshape(len(codes), -1, 4, 4))
+        return out
 
     def bits(self, made: Tensor, images: Tensor) -> Tensor:
         """Return what images (N, 3, H, W) of 256 levels cost, given what was made of their code.

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from memegan.dataset import Batch
 from memegan.losses import logistic_fake, logistic_real
+from memegan.networks.blocks import Upsample
 from memegan.networks.vaegan import Decoder, Discriminator, Encoder, kl_with_free_bits
 from memegan.optimizing import adam, descend, freeze
 from memegan.params import Section
@@ -23,6 +24,9 @@ class NetworkParams(Section):
     z_size: int = Field(default=128, ge=1, description="numbers in a code")
     encoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
     decoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
+    upsample: Upsample = Field(
+        default="transposed", description="of the decoder; the others begin without a checkerboard"
+    )
     discriminator_width: int = Field(default=64, ge=4, description="channels at the finest scale")
 
 
@@ -69,7 +73,7 @@ class VAEGAN(Variant):
         super().__init__()
         self.run, n, size = run, run.network, run.crop_px
         self.encoder = Encoder(n.z_size, size, n.encoder_width)
-        self.decoder = Decoder(n.z_size, size, n.decoder_width)
+        self.decoder = Decoder(n.z_size, size, n.decoder_width, n.upsample)
         self.discriminator = Discriminator(size, n.discriminator_width)
 
     def nets(self) -> dict[str, nn.Module]:
