@@ -22,6 +22,7 @@ from memegan.variants.base import Plan, find_variant
 
 _FIRST = 2  # steps that are slower than the rest
 _TIMED = 12
+_REVISED = 0.25  # of the time: then a plan is made anew, by what steps have cost until then
 _MARGIN = 0.98  # a schedule that ends before the time is not cut
 
 
@@ -58,19 +59,37 @@ class Trained:
 def trained(run: Plan, pixels: Images, cpu_s: float) -> Trained:
     """Train for so long: planned for as many images as fit, and cut where they do not.
 
-    How many that are is measured first, in the same time, so that the schedule ends with it.
+    How many that are is measured first, in the same time, so that the schedule ends with it; and
+    once more while the rate of learning is still whole, as other work on the machine comes and
+    goes.
     """
-    spec, clock = find_variant(run.variant), CpuTime(cpu_s)
+    clock = CpuTime(cpu_s)
     run = _planned(run, pixels, clock)
-    data = Data(pixels, pixels.first(run.grid_count, run.crop_px))
+    data, planned_s = Data(pixels, pixels.first(run.grid_count, run.crop_px)), clock.spent_s()
     with TemporaryDirectory() as folder:
         state = Path(folder) / "state.safetensors"
-        with suppress(Stopped):
-            train(spec.make(run), data, run, MemoryTracker(), state, clock)
-        spent_s, variant = clock.spent_s(), spec.make(run)
-        whole = Whole(variant, averages_of(variant.nets()), variant.optimizers())
-        images = checkpoint.restore(state, whole).images_seen
-    return Trained(whole.averages, run.total_images, images, spent_s)
+        clock.seconds = _REVISED * cpu_s
+        images, averages = _trained(run, data, state, clock)
+        clock.seconds = cpu_s
+        if (left_s := cpu_s - clock.spent_s()) > 0:
+            each_s = (clock.spent_s() - planned_s) / images
+            more = max(1, int(_MARGIN * left_s / each_s / run.batch_size))
+            total = images + more * run.batch_size
+            run = run.model_copy(update={"total_images": total})
+            images, averages = _trained(run, data, state, clock)
+    return Trained(averages, run.total_images, images, clock.spent_s())
+
+
+def _trained(
+    run: Plan, data: Data, state: Path, clock: CpuTime
+) -> tuple[int, Mapping[str, nn.Module]]:
+    """Go on to the plan's end or until the time is up; return images seen, and the averages."""
+    spec = find_variant(run.variant)
+    with suppress(Stopped):
+        train(spec.make(run), data, run, MemoryTracker(), state, clock)
+    variant = spec.make(run)
+    whole = Whole(variant, averages_of(variant.nets()), variant.optimizers())
+    return checkpoint.restore(state, whole).images_seen, whole.averages
 
 
 def _planned(run: Plan, pixels: Images, clock: CpuTime) -> Plan:
