@@ -74,6 +74,12 @@ def plain_slopes(v: VAEGAN, run: VAEGANRun, batch: Batch, seen: int) -> dict[str
     soft = torch.nn.functional.softplus
     fakes = (soft(judged[1][0]).mean() + soft(judged[2][0]).mean()) / 2
     discriminator = soft(-judged[0][0]).mean() + fakes
+    if run.r1_gamma:  # Mescheder et al. 2018, eq. 9; in each r1_every-th step, as if in all
+        held = real.clone().requires_grad_()
+        logits = v.discriminator(held)[0].sum()
+        (slope,) = torch.autograd.grad(logits, held, create_graph=True)
+        r1 = slope.flatten(1).norm(dim=1).square().mean()
+        discriminator = discriminator + run.r1_every * run.r1_gamma / 2 * r1
     stage = run.feature_stage - 1
     feature = 0.5 * ((judged[1][1][stage] - judged[0][1][stage].detach()) ** 2).mean()
     bits = v.decoder.bits(again, real).mean()
@@ -98,16 +104,22 @@ def plain_slopes(v: VAEGAN, run: VAEGANRun, batch: Batch, seen: int) -> dict[str
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"lambda_pixel": 0.5, "gamma": 3.0, "lambda_gan": 0.7}, {"feature_stage": 1}],
-    ids=["features", "pixels and gamma", "finest features"],
+    [
+        {},
+        {"lambda_pixel": 0.5, "gamma": 3.0, "lambda_gan": 0.7},
+        {"feature_stage": 1},
+        {"r1_gamma": 0.7, "r1_every": 3},
+    ],
+    ids=["features", "pixels and gamma", "finest features", "R1"],
 )
 def test_each_net_pays_for_its_own_terms(changes: Params) -> None:
     """No rate, so that all three slopes are at the same weights, and free of rounding."""
     variant, run = made({**changes, "learning_rate": 1e-30})
     batch, variant = batch_of(run), variant.double()
+    seen = 6 if run.r1_gamma else 3  # R1 is due in the fourth step of two images
     doubles = Batch({"a": batch.images["a"].double()})
-    wanted = plain_slopes(variant, run, doubles, 3)
-    variant.step(doubles, variant.optimizers(), Doubled(run.seed, 3))
+    wanted = plain_slopes(variant, run, doubles, seen)
+    variant.step(doubles, variant.optimizers(), Doubled(run.seed, seen))
     for name, slopes in wanted.items():
         for (key, weight), slope in zip(
             variant.get_submodule(name).named_parameters(), slopes, strict=True
@@ -128,6 +140,14 @@ def test_losses_have_names_and_are_unweighted() -> None:
         found.append({name: float(loss.detach()) for name, loss in losses.items()})
     assert found[0] == found[1]
     assert all(math.isfinite(value) for value in found[0].values())
+
+
+def test_r1_is_due_every_few_steps() -> None:
+    variant, run = made({"r1_gamma": 1.0, "r1_every": 3})
+    batch, optimizers = batch_of(run), variant.optimizers()
+    seen = [step * run.batch_size for step in range(5)]
+    losses = [variant.step(batch, optimizers, Numbers(run.seed, at)) for at in seen]
+    assert ["r1" in each for each in losses] == [True, False, False, True, False]
 
 
 def test_after_a_step_all_nets_learn_and_all_have_moved() -> None:

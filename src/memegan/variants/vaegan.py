@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from memegan.dataset import Batch
-from memegan.losses import logistic_fake, logistic_real
+from memegan.losses import logistic_fake, logistic_real, r1_penalty
 from memegan.networks.blocks import Upsample
 from memegan.networks.vaegan import Decoder, Discriminator, Encoder, kl_with_free_bits
 from memegan.optimizing import adam, descend, freeze
@@ -52,6 +52,12 @@ class VAEGANRun(Plan):
         default=1.0, ge=0, description="weight of reconstruction against the GAN in the decoder"
     )
     lambda_gan: float = Field(default=0.1, ge=0, description="of the GAN's term in the decoder")
+    r1_gamma: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the R1 penalty, which holds the discriminator back",
+    )
+    r1_every: int = Field(default=16, ge=1, description="steps between R1 penalties (lazy)")
     learning_rate: float = Field(default=3e-4, gt=0, description="of all three Adams")
     beta1: float = Field(default=0.5, ge=0, lt=1, description="of Adam: first moment")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="of Adam: second moment")
@@ -99,8 +105,10 @@ class VAEGAN(Variant):
         cut = z.detach().requires_grad_()
         prior = numbers.normal("z/prior", *z_shape)
         again, made = self.decoder(torch.cat((cut, prior))).chunk(2)  # one batch norm for both
-        losses = {"discriminator": self._judge(real, again.detach(), made.detach())}
-        descend(optimizers["discriminator"], losses["discriminator"])
+        step = numbers.images_seen // p.batch_size
+        losses = self._judge(real, again.detach(), made.detach(), step)
+        held_back = p.r1_gamma * p.r1_every * losses.get("r1", 0)  # as often as all the others
+        descend(optimizers["discriminator"], losses["discriminator"] + held_back)
         freeze([self.discriminator], True)
         losses |= self._decoder_terms(real, again, made)
         freeze([self.discriminator], False)
@@ -115,10 +123,18 @@ class VAEGAN(Variant):
         descend(optimizers["encoder"], weight * paid + (z * slope).sum())
         return losses
 
-    def _judge(self, real: Tensor, again: Tensor, made: Tensor) -> Tensor:
-        """Return the discriminator's loss: real against codes' and noise's fakes (eq. 5)."""
-        logits = [self.discriminator(images)[0] for images in (real, again, made)]
-        return logistic_real(logits[0]) + (logistic_fake(logits[1]) + logistic_fake(logits[2])) / 2
+    def _judge(self, real: Tensor, again: Tensor, made: Tensor, step: int) -> dict[str, Tensor]:
+        """Return the discriminator's loss: real against codes' and noise's fakes (eq. 5).
+
+        Where one is due, with the R1 penalty (Mescheder et al. 2018), which is not the paper's: its
+        authors' code has the discriminator rest while it is too good.
+        """
+        is_due = bool(self.run.r1_gamma) and step % self.run.r1_every == 0
+        seen = real.detach().requires_grad_(is_due)
+        logits = [self.discriminator(images)[0] for images in (seen, again, made)]
+        fakes = (logistic_fake(logits[1]) + logistic_fake(logits[2])) / 2
+        losses = {"discriminator": logistic_real(logits[0]) + fakes}
+        return losses | ({"r1": r1_penalty(seen, logits[0])} if is_due else {})
 
     def _decoder_terms(self, real: Tensor, again: Tensor, made: Tensor) -> dict[str, Tensor]:
         stage = self.run.feature_stage - 1
