@@ -24,7 +24,7 @@ from memegan.metrics.swd import sliced_wasserstein
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
-SIDE_PX, CPU_S = 32, 200
+SIDE_PX, CPU_S = 32, 300
 LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {
