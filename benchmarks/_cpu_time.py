@@ -11,7 +11,6 @@ from torch import nn
 
 from memegan.dataset import Images
 from memegan.errors import Stopped
-from memegan.rng import Numbers
 from memegan.tracking.spool import MemoryTracker
 from memegan.training import checkpoint
 from memegan.training.checkpoint import Whole
@@ -20,9 +19,8 @@ from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
 from memegan.variants.base import Plan, find_variant
 
-_FIRST = 2  # steps that are slower than the rest
-_TIMED = 12
-_REVISED = 0.25  # of the time: then a plan is made anew, by what steps have cost until then
+_WHOLE = 0.25  # of the time the rate of learning is not yet lowered; no schedule begins sooner
+_ENDLESS = 10**9  # images
 _MARGIN = 0.98  # a schedule that ends before the time is not cut
 
 
@@ -59,20 +57,17 @@ class Trained:
 def trained(run: Plan, pixels: Images, cpu_s: float) -> Trained:
     """Train for so long: planned for as many images as fit, and cut where they do not.
 
-    How many that are is measured first, in the same time, so that the schedule ends with it; and
-    once more while the rate of learning is still whole, as other work on the machine comes and
-    goes.
+    How many that are is known after a quarter of the time, with the rate of learning still whole;
+    so the schedule ends with the time.
     """
-    clock = CpuTime(cpu_s)
-    run = _planned(run, pixels, clock)
-    data, planned_s = Data(pixels, pixels.first(run.grid_count, run.crop_px)), clock.spent_s()
+    clock, data = CpuTime(_WHOLE * cpu_s), Data(pixels, pixels.first(run.grid_count, run.crop_px))
     with TemporaryDirectory() as folder:
         state = Path(folder) / "state.safetensors"
-        clock.seconds = _REVISED * cpu_s
+        run = run.model_copy(update={"total_images": _ENDLESS})
         images, averages = _trained(run, data, state, clock)
         clock.seconds = cpu_s
         if (left_s := cpu_s - clock.spent_s()) > 0:
-            each_s = (clock.spent_s() - planned_s) / images
+            each_s = clock.spent_s() / images
             more = max(1, int(_MARGIN * left_s / each_s / run.batch_size))
             total = images + more * run.batch_size
             run = run.model_copy(update={"total_images": total})
@@ -90,18 +85,3 @@ def _trained(
     variant = spec.make(run)
     whole = Whole(variant, averages_of(variant.nets()), variant.optimizers())
     return checkpoint.restore(state, whole).images_seen, whole.averages
-
-
-def _planned(run: Plan, pixels: Images, clock: CpuTime) -> Plan:
-    """Return the run with as many images as fit into what is left, by the cost of a few steps."""
-    variant, n = find_variant(run.variant).make(run), run.batch_size
-    optimizers, start_s = variant.optimizers(), 0.0
-    for step in range(_FIRST + _TIMED):
-        if step == _FIRST:
-            start_s = clock.spent_s()
-        batch = pixels.batch(n * step, n, run.seed, run.crop_px, run.flip)
-        with run.rounding("cpu"):
-            variant.step(batch, optimizers, Numbers(run.seed, n * step))
-    each_s = (clock.spent_s() - start_s) / _TIMED
-    steps = int(_MARGIN * (clock.seconds - clock.spent_s()) / each_s)
-    return run.model_copy(update={"total_images": max(1, steps) * n})

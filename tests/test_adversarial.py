@@ -323,8 +323,26 @@ def test_ada_asks_nothing_that_the_loss_does_not_feel(name: str, relativistic: s
     sure, still = (loss.surely_real(Judged(real + by, fake + by)) for by in (0.0, 3.0))
     assert sure.shape == (64, 1)
     if torch.isclose(cost, moved):  # then no logit has a meaning, only their differences have
-        assert torch.allclose(sure, still)
+        assert torch.allclose(sure, still, atol=1e-5)
     towards = torch.linspace(-1, 1, loss.logits).double() if loss.logits > 1 else torch.ones(1)
     apart = Judged(real + 9 * towards, fake - 9 * towards)
     assert bool((loss.surely_real(apart) > 0).all())
     assert bool((loss.surely_real(Judged(apart.fake, apart.real)) < 0).all())
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2.0])
+def test_the_undecided_logit_of_a_divergence_is_that_of_equal_densities(alpha: float) -> None:
+    """Nowozin et al. 2016, table 6: the threshold is T = f'(1)."""
+    for name, d in divergences(alpha, 0.3).items():
+        u = torch.ones((), dtype=torch.float64, requires_grad=True)
+        if name != "total_variation":  # |u - 1| has no slope there
+            (slope,) = torch.autograd.grad(d.f(u), u)
+            at = d.activation(torch.tensor(d.undecided, dtype=torch.float64))
+            assert float(at) == pytest.approx(float(slope), abs=1e-9), name
+
+
+def test_the_undecided_logit_of_smoothed_labels_costs_least_at_equal_densities() -> None:
+    loss, logits = by_name("standard", n=Numbers(label_smoothing=0.2)), torch.linspace(-2, 2, 4001)
+    costs = [float(loss.discriminator(Judged(x[None, None], x[None, None]))) for x in logits]
+    best = logits[costs.index(min(costs))]
+    assert float(loss.surely_real(Judged(best, best))) == pytest.approx(0, abs=2e-3)

@@ -40,7 +40,8 @@ class Judged:
 
 def from_the_middle(j: Judged) -> Tensor:
     """Count logits from the middle of both sides: where only their difference costs, 0 is any."""
-    return j.real - (j.real.mean() + j.fake.mean()) / 2
+    real, fake = j.real.float(), j.fake.float()
+    return real - (real.mean() + fake.mean()) / 2
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Adversarial:
 
     discriminator: Callable[[Judged], Tensor]
     generator: Callable[[Judged], Tensor]
+    surely_real: Callable[[Judged], Tensor]
     logits: int = 1  # how many the discriminator gives for an image
     generator_sees_real: bool = True
-    surely_real: Callable[[Judged], Tensor] = from_the_middle
 
 
 def separate(real: Pull, fake: Pull, generator: Pull, undecided: float = 0.0) -> Adversarial:
@@ -67,8 +68,8 @@ def separate(real: Pull, fake: Pull, generator: Pull, undecided: float = 0.0) ->
     return Adversarial(
         lambda j: real(j.real) + fake(j.fake),
         lambda j: generator(j.fake),
+        lambda j: j.real - undecided,
         generator_sees_real=False,
-        surely_real=lambda j: j.real - undecided,
     )
 
 
@@ -77,6 +78,7 @@ def wasserstein() -> Adversarial:
     return Adversarial(
         lambda j: raise_logits(j.real) + lower_logits(j.fake),
         lambda j: raise_logits(j.fake),
+        from_the_middle,
         generator_sees_real=False,
     )
 
@@ -89,7 +91,9 @@ def paired(real: Pull) -> Adversarial:
     Args:
         real: what a real image alone would cost; a fake one costs the same of -logits.
     """
-    return Adversarial(lambda j: real(j.real - j.fake), lambda j: real(j.fake - j.real))
+    return Adversarial(
+        lambda j: real(j.real - j.fake), lambda j: real(j.fake - j.real), from_the_middle
+    )
 
 
 def average(real: Pull) -> Adversarial:
@@ -98,7 +102,9 @@ def average(real: Pull) -> Adversarial:
     def pay(up: Tensor, down: Tensor) -> Tensor:
         return real(up - down.mean()) + real(up.mean() - down)
 
-    return Adversarial(lambda j: pay(j.real, j.fake), lambda j: pay(j.fake, j.real))
+    return Adversarial(
+        lambda j: pay(j.real, j.fake), lambda j: pay(j.fake, j.real), from_the_middle
+    )
 
 
 def smoothed(share: float) -> Pull:
@@ -120,7 +126,7 @@ def wasserstein_kl() -> Adversarial:
     def discriminator(j: Judged) -> Tensor:
         return torch.logsumexp(j.fake, 0).mean() - math.log(len(j.fake)) - j.real.mean()
 
-    return Adversarial(discriminator, generator, 1, False)
+    return Adversarial(discriminator, generator, from_the_middle, generator_sees_real=False)
 
 
 def softmax_gan() -> Adversarial:
@@ -132,7 +138,7 @@ def softmax_gan() -> Adversarial:
     def generator(j: Judged) -> Tensor:
         return everything(j) - torch.cat([j.real.flatten(), j.fake.flatten()]).mean()
 
-    return Adversarial(lambda j: everything(j) - j.real.mean(), generator)
+    return Adversarial(lambda j: everything(j) - j.real.mean(), generator, from_the_middle)
 
 
 def quadratic(strength: float) -> Adversarial:
@@ -147,7 +153,7 @@ def quadratic(strength: float) -> Adversarial:
         far = j.distance.clamp_min(1e-8)
         return (gap(j).square() / (2 * strength * far) - gap(j)).mean()
 
-    return Adversarial(discriminator, lambda j: gap(j).mean())
+    return Adversarial(discriminator, lambda j: gap(j).mean(), from_the_middle)
 
 
 def realness(outcomes: int) -> Adversarial:
@@ -167,9 +173,9 @@ def realness(outcomes: int) -> Adversarial:
     return Adversarial(
         lambda j: far(real, j.real) + far(fake, j.fake),
         lambda j: far(real, j.fake) - far(fake, j.fake),
-        outcomes,
-        False,
         lambda j: (torch.softmax(j.real, 1) * at.to(j.real)).sum(1, keepdim=True),
+        outcomes,
+        generator_sees_real=False,
     )
 
 
@@ -179,7 +185,12 @@ def f_gan(d: Divergence) -> Adversarial:
     def discriminator(j: Judged) -> Tensor:
         return d.conjugate(d.activation(j.fake)).mean() - d.activation(j.real).mean()
 
-    return Adversarial(discriminator, lambda j: -d.activation(j.fake).mean(), 1, False)
+    return Adversarial(
+        discriminator,
+        lambda j: -d.activation(j.fake).mean(),
+        lambda j: j.real - d.undecided,
+        generator_sees_real=False,
+    )
 
 
 BASES: dict[str, Pull] = {  # what a real image alone costs: names that may be made relativistic
@@ -235,9 +246,11 @@ def by_name(name: str, relativistic: str = "none", n: Numbers = Numbers()) -> Ad
     """
     if relativistic != "none":
         return {"paired": paired, "average": average}[relativistic](BASES[name])
-    real = smoothed(n.label_smoothing) if n.label_smoothing else logistic_real
+    share = n.label_smoothing
+    real = smoothed(share) if share else logistic_real
+    undecided = math.log((1 - share) / (1 + share))  # where real is as likely as fake
     made: dict[str, Callable[[], Adversarial]] = {
-        "standard": partial(separate, real, logistic_fake, logistic_real),
+        "standard": partial(separate, real, logistic_fake, logistic_real, undecided),
         "logistic": partial(separate, logistic_real, logistic_fake, logistic_real),
         "minimax": partial(separate, logistic_real, logistic_fake, lambda x: -logistic_fake(x)),
         "least_squares": partial(separate, lsgan_real, lsgan_fake, lsgan_real, 0.5),

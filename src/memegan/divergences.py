@@ -20,6 +20,7 @@ class Divergence:
     f: Callable[[Tensor], Tensor]
     activation: Callable[[Tensor], Tensor]
     conjugate: Callable[[Tensor], Tensor]
+    undecided: float = 0.0  # the logit of p = q: there T is f'(1)
 
 
 def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence]:
@@ -31,7 +32,7 @@ def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence
     """
     log2 = math.log(2)
     return {
-        "kl": Divergence(lambda u: u * u.log(), _same, lambda t: (t - 1).exp()),
+        "kl": Divergence(lambda u: u * u.log(), _same, lambda t: (t - 1).exp(), undecided=1.0),
         "reverse_kl": Divergence(
             lambda u: -u.log(), lambda v: -(-v).exp(), lambda t: -1 - (-t).log()
         ),
@@ -71,6 +72,7 @@ def _weighted(p: float) -> Divergence:
         lambda u: p * u * u.log() - (1 - p + p * u) * (1 - p + p * u).log(),
         lambda v: -p * math.log(p) - functional.softplus(-v),
         conjugate,
+        undecided=-math.log(p**-p - 1),
     )
 
 
@@ -82,7 +84,10 @@ def _alpha(a: float) -> Divergence:
         return 1 / (1 - a) - functional.softplus(-v)
 
     return Divergence(
-        lambda u: (u**a - 1 - a * (u - 1)) / (a * (a - 1)), below if a < 1 else _same, conjugate
+        lambda u: (u**a - 1 - a * (u - 1)) / (a * (a - 1)),
+        below if a < 1 else _same,
+        conjugate,
+        undecided=-math.log(math.expm1(1 / (1 - a))) if a < 1 else 0.0,
     )
 
 

@@ -89,8 +89,8 @@ def doubling(
     """
     match kind:
         case "transposed":
-            pad_px, more = (kernel - 1) // 2, kernel % 2
-            return [nn.ConvTranspose2d(inner, outer, kernel, 2, pad_px, more, bias=has_bias)]
+            pad_px, end_px = (kernel - 1) // 2, kernel % 2
+            return [nn.ConvTranspose2d(inner, outer, kernel, 2, pad_px, end_px, bias=has_bias)]
         case "resize" | "bilinear":
             mode = "nearest" if kind == "resize" else "bilinear"
             pad = padding_layer(padding, 1)

@@ -25,7 +25,8 @@ class NetworkParams(Section):
     encoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
     decoder_width: int = Field(default=64, ge=4, description="channels at the finest scale")
     upsample: Upsample = Field(
-        default="transposed", description="of the decoder; the others begin without a checkerboard"
+        default="transposed",
+        description="how the decoder doubles; all but transposed begin without a checkerboard",
     )
     discriminator_width: int = Field(default=64, ge=4, description="channels at the finest scale")
 
@@ -107,7 +108,7 @@ class VAEGAN(Variant):
         again, made = self.decoder(torch.cat((cut, prior))).chunk(2)  # one batch norm for both
         step = numbers.images_seen // p.batch_size
         losses = self._judge(real, again.detach(), made.detach(), step)
-        held_back = p.r1_gamma * p.r1_every * losses.get("r1", 0)  # as often as all the others
+        held_back = p.r1_gamma * p.r1_every * losses.get("r1", 0)  # StyleGAN2, section 3.1
         descend(optimizers["discriminator"], losses["discriminator"] + held_back)
         freeze([self.discriminator], True)
         losses |= self._decoder_terms(real, again, made)
@@ -126,8 +127,9 @@ class VAEGAN(Variant):
     def _judge(self, real: Tensor, again: Tensor, made: Tensor, step: int) -> dict[str, Tensor]:
         """Return the discriminator's loss: real against codes' and noise's fakes (eq. 5).
 
-        Where one is due, with the R1 penalty (Mescheder et al. 2018), which is not the paper's: its
-        authors' code has the discriminator rest while it is too good.
+        Where one is due, with the R1 penalty (Mescheder et al. 2018; through batch norm an image's
+        slope is that of the whole batch's logits). It is not the paper's: its authors' code has the
+        discriminator rest while it is too good.
         """
         is_due = bool(self.run.r1_gamma) and step % self.run.r1_every == 0
         seen = real.detach().requires_grad_(is_due)
