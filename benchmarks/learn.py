@@ -57,8 +57,8 @@ RUNS: dict[str, dict[str, object]] = {
     "r3gan": {
         **{"batch_size": 32, "trainer": {"learning_rate": 2e-3}},
         "loss": {
-            **{"r1_gamma": 4.0, "r2_gamma": 4.0, "r1_every": 4},
-            **{"burn_in_images": 25_000, "burn_in_factor": 8},
+            **{"r1_gamma": 2.0, "r2_gamma": 2.0, "r1_every": 4},
+            **{"burn_in_images": 25_000, "burn_in_factor": 15},
         },
     },
     "fastgan": {  # with R3GAN's loss: the hinge loss leaves modes out
