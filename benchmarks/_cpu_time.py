@@ -19,7 +19,7 @@ from memegan.training.loop import Data, train
 from memegan.training.stopping import Stop
 from memegan.variants.base import Plan, find_variant
 
-_WHOLE = 0.25  # of the time the rate of learning is not yet lowered; no schedule begins sooner
+_WHOLE = 0.25  # of the time the rate of learning is not yet lowered: no schedule here falls sooner
 _ENDLESS = 10**9  # images
 _MARGIN = 0.98  # a schedule that ends before the time is not cut
 
