@@ -25,7 +25,7 @@ from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
 SIDE_PX, CPU_S = 32, 200
-LONGER_S = {"dcgan": 300, "fastgan": 300}
+LONGER_S = {"dcgan": 300, "r3gan": 300, "fastgan": 300}
 LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {
@@ -39,6 +39,7 @@ OF_EMOJI = yaml.safe_load(recipe("emoji"))["train"]
 RESIZED, RESIZED_SNGAN = (  # as that recipe has it: the presets double by transposed convolutions
     OF_EMOJI[run]["network"]["generator"] for run in ("dcgan", "sngan")
 )
+HALVED_R3GAN = OF_EMOJI["r3gan"]["network"]["discriminator"]  # has no blocks at full size
 WIDTHS = {"generator_width": 16, "discriminator_width": 16}
 R1 = {"r1_gamma": 1.0, "r1_every": 4}
 RUNS: Mapping[str, Mapping[str, object]] = {
@@ -61,6 +62,18 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     "wgan-gp": {
         "network": {**WIDTHS, "preset": "wgan-gp", "generator": RESIZED},
         "trainer": {"learning_rate": 1e-3, "discriminator_steps": 1},
+    },
+    "r3gan": {
+        "batch_size": 16,
+        "network": {
+            **{"preset": "r3gan", "discriminator": HALVED_R3GAN},
+            **{"generator_width": 8, "discriminator_width": 8},
+        },
+        "loss": {
+            **{"relativistic": "all_pairs", "r1_gamma": 0.5, "r2_gamma": 0.5, "r1_every": 4},
+            **{"burn_in_images": 8000, "burn_in_factor": 15},
+        },
+        "trainer": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 3e-3},
     },
     "fastgan": {
         "batch_size": 16,

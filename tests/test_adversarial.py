@@ -99,6 +99,11 @@ def test_relativistic_losses_are_the_papers(name: str) -> None:
     pair = by_name(name, "paired")
     assert torch.allclose(pair.discriminator(Judged(real, fake)), f(real - fake).mean())
     assert torch.allclose(pair.generator(Judged(real, fake)), f(fake - real).mean())
+    every = by_name(name, "all_pairs")
+    wanted = torch.stack([f(a - b) for a in real for b in fake]).mean()
+    assert torch.allclose(every.discriminator(Judged(real, fake)), wanted)
+    wanted = torch.stack([f(b - a) for a in real for b in fake]).mean()
+    assert torch.allclose(every.generator(Judged(real, fake)), wanted)
     mean = by_name(name, "average")
     wanted = f(real - fake.mean()).mean() + f(real.mean() - fake).mean()
     assert torch.allclose(mean.discriminator(Judged(real, fake)), wanted)
@@ -111,6 +116,18 @@ def test_the_pairing_of_r3gan_cares_for_differences_alone() -> None:
     loss = by_name("standard", "paired")
     moved = Judged(real + 5, fake + 5)
     assert torch.allclose(loss.discriminator(Judged(real, fake)), loss.discriminator(moved))
+
+
+def test_all_pairs_estimate_what_pairs_do_and_vary_less() -> None:
+    rng = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(4000, 8, 1, generator=rng).double() + by for by in (0.5, -0.5))
+    one, every = (
+        torch.stack([by_name("standard", kind).discriminator(Judged(*j)) for j in zip(real, fake)])
+        for kind in ("paired", "all_pairs")
+    )
+    error = (one - every).std() / len(one) ** 0.5
+    assert abs(float((one - every).mean())) < 4 * float(error)
+    assert float(every.var()) < 0.9 * float(one.var())
 
 
 @given(st.floats(0, 0.9), st.floats(-5, 5))
@@ -311,7 +328,7 @@ def test_a_loss_is_a_finite_scalar_for_logits_far_out(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "relativistic"),
-    [(name, "none") for name in NAMES] + [("standard", "paired"), ("hinge", "average")],
+    [(name, "none") for name in NAMES] + [("standard", "paired"), ("logistic", "all_pairs"), ("hinge", "average")],
 )
 def test_ada_asks_nothing_that_the_loss_does_not_feel(name: str, relativistic: str) -> None:
     loss = by_name(name, relativistic)

@@ -84,8 +84,10 @@ class LossParams(Section):
     name: adversarial.Name = Field(
         default="standard", description="standard: non-saturating cross-entropy"
     )
-    relativistic: Literal["none", "paired", "average"] = Field(
-        default="none", description="judge images against the other side; paired: R3GAN's"
+    relativistic: Literal["none", "paired", "all_pairs", "average"] = Field(
+        default="none",
+        description="judge images against the other side; paired: R3GAN's, each against one; "
+        "all_pairs: each against all, the same in the mean and of less noise",
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of `standard`, one side")
     alpha: float = Field(default=2.0, description="of `alpha`, neither 0 nor 1")
