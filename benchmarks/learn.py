@@ -57,7 +57,7 @@ RUNS: dict[str, dict[str, object]] = {
         "trainer": {"learning_rate": 2e-3, "beta1": 0.5},
         "loss": {"r1_gamma": 1.0, "r1_every": 4},
     },
-    "r3gan": {  # with pairs or at one rate, a colour is lost in a third of the trainings
+    "r3gan": {  # at one rate, a third of the trainings lose a colour
         "batch_size": 32,
         "trainer": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 3e-3},
         "loss": {
