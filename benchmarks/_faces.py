@@ -70,7 +70,7 @@ RUNS: Mapping[str, Mapping[str, object]] = {
             **{"generator_width": 8, "discriminator_width": 8},
         },
         "loss": {
-            **{"relativistic": "all_pairs", "r1_gamma": 0.5, "r2_gamma": 0.5, "r1_every": 4},
+            **{"relativistic": "all_pairs", "r1_gamma": 1.5, "r2_gamma": 1.5, "r1_every": 4},
             **{"burn_in_images": 8000, "burn_in_factor": 15},
         },
         "trainer": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 3e-3},
