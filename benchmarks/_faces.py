@@ -39,7 +39,29 @@ OF_EMOJI = yaml.safe_load(recipe("emoji"))["train"]
 RESIZED, RESIZED_SNGAN = (  # as that recipe has it: the presets double by transposed convolutions
     OF_EMOJI[run]["network"]["generator"] for run in ("dcgan", "sngan")
 )
-HALVED_R3GAN = OF_EMOJI["r3gan"]["network"]["discriminator"]  # has no blocks at full size
+_GROUPED = """residual {
+      conv 2*$channels kernel=1 gain=$calm activation=lrelu
+      conv 2*$channels groups=$channels/8 gain=$calm activation=lrelu
+      conv $channels kernel=1 bias=no gain=0
+    }"""
+# The preset's discriminator without its blocks at full size, which cost the most: a step of two px
+# instead, with an activation, or it would be linear at first, as blocks begin without their branch.
+HALVED_R3GAN = f"""\
+conv 2*$width kernel=4 stride=2 activation=lrelu
+resizable_stack down width=2*$width max=8*$width {{
+  conv $channels kernel=1 bias=no
+  repeat $blocks {{
+    {_GROUPED}
+  }}
+  downsample
+}}
+conv $top kernel=1 bias=no
+repeat $blocks {{
+    {_GROUPED.replace("$channels", "$top")}
+}}
+conv $top kernel=$end groups=$top pad=no bias=no
+logit
+"""
 WIDTHS = {"generator_width": 16, "discriminator_width": 16}
 R1 = {"r1_gamma": 1.0, "r1_every": 4}
 RUNS: Mapping[str, Mapping[str, object]] = {

@@ -78,6 +78,21 @@ def test_a_discriminator_that_tells_every_fake_rings(losses: dict[str, float], r
     assert found == (["saturated_discriminator"] if rings else [])
 
 
+@pytest.mark.parametrize(
+    ("losses", "rings"),
+    [
+        ({"discriminator": 8256.0}, True),
+        ({"gan_a": 405_504.0}, True),
+        ({"discriminator": -2e4}, True),
+        ({"gan": 60.0, "discriminator": -40.0}, False),
+        ({"cycle_a": 5000.0}, False),
+        ({"gan": float("nan")}, False),
+    ],
+)
+def test_losses_that_run_away_ring(losses: dict[str, float], rings: bool) -> None:
+    assert names({"fake": noise(5)}, losses) == (["diverged"] if rings else [])
+
+
 def test_only_fakes_are_judged() -> None:
     black = torch.full((4, 3, 16, 16), -1.0)
     assert names({"a": black, "cycle_a": black, "identity_b": black, "b": black}) == []

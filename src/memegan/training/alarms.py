@@ -8,6 +8,7 @@ from torch import Tensor
 
 from memegan.training.health import Health
 
+_DIVERGED = 1000.0  # of a loss of logits: those that learn are below ten, a critic's are some tens
 _ONCE = 0.25  # of the diversity of training pictures: with less, samples have not parted yet
 
 
@@ -43,6 +44,15 @@ def look(images: Mapping[str, Tensor], losses: Mapping[str, float]) -> list[Alar
         )
         for name, value in losses.items()
         if name.startswith("discriminator") and 0 <= value < 0.003  # a critic is far below 0
+    ]
+    found += [
+        Alarm(
+            "diverged",
+            f"{name} is {value:.0f}: its logits run away",
+            "lower the learning rates, of the discriminator first, or raise its R1 penalty",
+        )
+        for name, value in losses.items()
+        if name.startswith(("discriminator", "gan")) and abs(value) > _DIVERGED
     ]
     return found
 
