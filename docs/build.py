@@ -243,21 +243,24 @@ def reasons() -> str:
 
 def benchmarks() -> str:
     """Return docs/benchmarks/README.md: the results that lie beside it."""
-    rows, places = [], set()
+    parts = []
     for path in sorted((ROOT / "docs/benchmarks").glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        place = f"{result['cpu']}, {result['threads']} threads, Python {result['python']}, "
-        places.add(f"{place}torch {result['torch']}")
-        for label, case in result["cases"].items():
-            rows.append((f"`{result['name']}`", label, *_measured(case), result["target"]))
-        rows.append(("", result["what"], "", "", "", f"at {result['commit'][:12]}"))
-    head = ("benchmark", "case", "ours ÷ reference", "95 % interval", "samples", "target")
+        cases = result["cases"].items()
+        ratios = any("ratio" in case for _, case in cases)
+        rows = [(label, *_measured(case), *_place({**result, **case})) for label, case in cases]
+        head = ("case", "ours ÷ reference" if ratios else "measured", "samples", "machine", "at")
+        target = f"Target: {result['target']}.\n\n" if result["target"] else ""
+        parts.append(
+            f"## {result['name']}\n\n{result['what']} `{result['command']}`\n\n"
+            f"{target}{_table(head, rows)}"
+        )
     return (
-        "# Benchmarks\n\nTime of ours over time of the reference, in alternating blocks of one "
-        "run: below 1 is faster. The median\nratio and its bootstrap interval; `memegan bench "
-        "NAME` measures again, `make docs` writes this page.\n\n"
-        f"{_table(head, rows)}\nMeasured on: {'; '.join(sorted(places)) or 'nothing yet'}. Other "
-        "work ran on the machine\nmeanwhile: a wide interval says how much that mattered.\n"
+        "# Benchmarks\n\nA ratio is time of ours over time of the reference, in alternating blocks "
+        "of one run: below 1 is\nfaster; in brackets its bootstrap 95 % interval. A figure of "
+        "samples is their median. Other work ran on\nthe machines meanwhile: a wide interval says "
+        "how much that mattered. `memegan bench NAME` measures\nagain, `make docs` writes this "
+        "page.\n\n" + "\n".join(parts)
     )
 
 
@@ -521,14 +524,22 @@ def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
 
 
 def _measured(case: Mapping[str, Any]) -> Cells:
+    """Return what came out, and of how many samples."""
     if "ratio" in case:
-        span = f"{case['low']:.3g}-{case['high']:.3g}"
-        return f"{case['ratio']:.3g}{paces(case)}", span, len(case["samples"])
+        span = f"{case['low']:.3g} to {case['high']:.3g}"
+        return f"{case['ratio']:.3g} ({span}){paces(case)}", len(case["samples"])
     told = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
     shown = (name for name in FIGURES if name in case.get("worst", {}))
     figures = [f"{FIGURES[n]} {case[n]:.3g} (worst {case['worst'][n]:.3g})" for n in shown]
-    told = "; ".join([told, *figures])
-    return told, "", len(case["samples"])
+    return "; ".join([told, *figures]), len(case["samples"])
+
+
+def _place(result: Mapping[str, Any]) -> Cells:
+    """Return the machine and the commit; a case may have its own in `about`."""
+    said = {**result, **result.get("about", {})}
+    cpu = said["cpu"].replace("(R)", "").replace(" Processor", "")
+    threads = "1 thread" if said["threads"] == 1 else f"{said['threads']} threads"
+    return f"{cpu}, {threads}, torch {said['torch']}", said["commit"][:12]
 
 
 def _exit_code(kind: type[errors.MemeganError]) -> str:
