@@ -21,6 +21,7 @@ from memegan.demo.memes import blobface
 from memegan.metrics.kid import random_kid
 from memegan.metrics.references import pca_gaussian
 from memegan.metrics.swd import sliced_wasserstein
+from memegan.networks.presets import PRESETS
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
@@ -39,29 +40,12 @@ OF_EMOJI = yaml.safe_load(recipe("emoji"))["train"]
 RESIZED, RESIZED_SNGAN = (  # as that recipe has it: the presets double by transposed convolutions
     OF_EMOJI[run]["network"]["generator"] for run in ("dcgan", "sngan")
 )
-_GROUPED = """residual {
-      conv 2*$channels kernel=1 gain=$calm activation=lrelu
-      conv 2*$channels groups=$channels/8 gain=$calm activation=lrelu
-      conv $channels kernel=1 bias=no gain=0
-    }"""
 # The preset's discriminator without its blocks at full size, which cost the most: a step of two px
 # instead, with an activation, or it would be linear at first, as blocks begin without their branch.
-HALVED_R3GAN = f"""\
-conv 2*$width kernel=4 stride=2 activation=lrelu
-resizable_stack down width=2*$width max=8*$width {{
-  conv $channels kernel=1 bias=no
-  repeat $blocks {{
-    {_GROUPED}
-  }}
-  downsample
-}}
-conv $top kernel=1 bias=no
-repeat $blocks {{
-    {_GROUPED.replace("$channels", "$top")}
-}}
-conv $top kernel=$end groups=$top pad=no bias=no
-logit
-"""
+HALVED_R3GAN = PRESETS["r3gan"].discriminator.replace(
+    "conv $width kernel=1 bias=no\nresizable_stack down width=$width",
+    "conv 2*$width kernel=4 stride=2 activation=lrelu\nresizable_stack down width=2*$width",
+)
 WIDTHS = {"generator_width": 16, "discriminator_width": 16}
 R1 = {"r1_gamma": 1.0, "r1_every": 4}
 RUNS: Mapping[str, Mapping[str, object]] = {

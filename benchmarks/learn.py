@@ -2,15 +2,16 @@
 
 Presets of hypergan learn 27 modes at 32 px in five minutes. The set has 3 shapes x 3 colours x 3
 places, an exact classifier says which modes 2,700 samples of the averaged generator hit and how
-many it accepts: averages of two real pictures hit 25 modes, and 10 % of them are accepted, so both
-are asked. A sample is one training from a seed; reached is 24 modes hit and a quarter accepted.
-Of 256 modes, 4 shapes x 8 colours x 8 places, 100 samples a mode are asked; reached is 95 %.
+many it accepts: averages of two real pictures, a case of their own, hit 26 modes with a tenth of
+them accepted, so both are asked. A sample is one training from a seed; reached is 24 modes hit and
+a quarter accepted. Of 256 modes, 4 shapes x 8 colours x 8 places, 100 samples a mode are asked;
+reached is 244 of them, a bar for a GPU.
 What is asked of the others, _faces.py, _reconstruction.py, _translators.py and _superresolution.py
 say.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -24,12 +25,12 @@ from benchmarks._cpu_time import Trained, trained
 from benchmarks._modes import OF_27, OF_256, SIDE, ModeSet
 from memegan.benches import Case, Sample
 from memegan.dataset import Batch, Images
-from memegan.rng import Numbers
+from memegan.rng import Numbers, derived_rng
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
 CPU_S = 300
 TRAINING, EACH = 20_000, 100  # pictures; samples a mode
-LEAST_MODES, LEAST_SHARE, LEAST_ACCEPTED = 24, 0.95, 0.25
+LEAST_MODES, LEAST_ACCEPTED = {27: 24, 256: 244}, 0.25
 LOWER = ("kid", "kid_high", "swd")  # the better, the lower
 COMMON: dict[str, object] = {
     **{"variant": "hypergan", "section": "train.modes", "data": {"a": "modes"}, "threads": 1},
@@ -57,7 +58,7 @@ RUNS: dict[str, dict[str, object]] = {
         "trainer": {"learning_rate": 2e-3, "beta1": 0.5},
         "loss": {"r1_gamma": 1.0, "r1_every": 4},
     },
-    "r3gan": {  # at one rate, a third of the trainings lose a colour
+    "r3gan": {  # at one rate, three of eight trainings lost a colour
         "batch_size": 32,
         "trainer": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 3e-3},
         "loss": {
@@ -86,9 +87,9 @@ class Learn:
     )
     least: int = 3
     target: str = (
-        f">= {LEAST_MODES} modes hit and >= {LEAST_ACCEPTED} accepted, in the median; faces nearer "
-        "than a PCA Gaussian; vaegan 17 dB, SSIM 0.56; above the best reference: resnet 2.5 dB, "
-        "others 1; above bicubic: 0.5 dB"
+        f">= {LEAST_MODES[27]} modes hit and >= {LEAST_ACCEPTED} accepted, in the median; of 256 "
+        f"modes, {LEAST_MODES[256]} on a GPU; faces nearer than a PCA Gaussian; vaegan 17 dB, SSIM "
+        "0.56; above the best reference: resnet 2.5 dB, others 1; above bicubic: 0.5 dB"
     )
 
     @contextmanager
@@ -119,11 +120,22 @@ def learnt(preset: str, seed: int, cpu_s: float = CPU_S, modes: ModeSet = OF_27)
     run = run_of(preset, seed)
     pixels = Images({"a": modes.pictures(TRAINING, seed)[0]})
     done = trained(run, pixels, cpu_s)
-    classes = [modes.classify(made) for made in _samples(done, run, EACH * len(modes))]
-    found = counted(torch.cat(classes))
-    least = LEAST_MODES if modes is OF_27 else LEAST_SHARE * len(modes)
-    reached = found["modes"] >= least and found["accepted"] >= LEAST_ACCEPTED
-    return {"outcome": "reached" if reached else "missed", **found, **done.cost()}
+    return {**judged(modes, _samples(done, run, EACH * len(modes))), **done.cost()}
+
+
+def averages(seed: int, modes: ModeSet = OF_27) -> Sample:
+    """Count what averages of two training pictures hit: nothing is learnt for them."""
+    taught = modes.pictures(TRAINING, seed)[0].float() / 127.5 - 1
+    rng = derived_rng(seed, "averages")
+    first, second = torch.randint(len(taught), (2, EACH * len(modes)), generator=rng)
+    return judged(modes, torch.split((taught[first] + taught[second]) / 2, 100))
+
+
+def judged(modes: ModeSet, made: Iterable[Tensor]) -> Sample:
+    """Count what pictures hit, (N, 3, 32, 32) each, in [-1, 1]; reached is the bar of the set."""
+    found = counted(torch.cat([modes.classify(some) for some in made]))
+    reached = found["modes"] >= LEAST_MODES[len(modes)] and found["accepted"] >= LEAST_ACCEPTED
+    return {"outcome": "reached" if reached else "missed", **found}
 
 
 def counted(modes: Tensor) -> dict[str, float]:
@@ -145,17 +157,26 @@ def _modes(case: Case, seed: int) -> Sample:
     return learnt(str(case["preset"]), seed, modes=SETS[cast("int", case.get("modes", 27))])
 
 
+def _averages(case: Case, seed: int) -> Sample:
+    return averages(seed, SETS[cast("int", case["modes"])])
+
+
 SETS = {len(modes): modes for modes in (OF_27, OF_256)}
 LEARNT: Mapping[str, Callable[[Case, int], Sample]] = {
     "modes": _modes,
+    "averages": _averages,
     "faces": _faces.sample,
     "reconstruction": _reconstruction.sample,
     "translation": _translators.sample,
     "enlargement": _superresolution.sample,
 }
-_OF_27: Mapping[str, Case] = {preset: {"preset": preset} for preset in RUNS}
+_OF_27: Mapping[str, Case] = {
+    **{preset: {"preset": preset} for preset in RUNS},
+    "averages of two": {"learns": "averages", "modes": 27},
+}
 _OF_256: Mapping[str, Case] = {
-    f"{preset}, 256 modes": {"preset": preset, "modes": 256} for preset in ("dcgan", "r3gan")
+    **{f"{preset}, 256 modes": {"preset": preset, "modes": 256} for preset in ("dcgan", "r3gan")},
+    "averages of two, 256 modes": {"learns": "averages", "modes": 256},
 }
 BENCH = Learn(
     {

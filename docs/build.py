@@ -108,7 +108,8 @@ QUARANTINE = {  # data/dedup/quarantine.csv, besides those of pictures and lists
     "too_small": "a side shorter than `dedup.min_size_px`",
 }
 FIGURES = {  # of docs/benchmarks/learn.json and selected.json: medians over the seeds
-    **{"modes": "modes", "accepted": "accepted", "psnr": "PSNR", "psnr_affine": "affine"},
+    **{"modes": "modes", "modes_5": "five times", "accepted": "accepted"},
+    **{"psnr": "PSNR", "psnr_affine": "affine"},
     **{"psnr_gain": "gain in dB", "psnr_gain_low": "its lower end", "ssim": "SSIM"},
     **{"psnr_nearest": "nearest known picture", "ssim_nearest": "its SSIM"},
     **{"kid": "KID", "pca_kid": "of a PCA Gaussian", "swd": "SWD", "pca_swd": "its SWD"},
@@ -116,6 +117,7 @@ FIGURES = {  # of docs/benchmarks/learn.json and selected.json: medians over the
     **{"score": "score", "swd own": "SWD to its own kind", "swd kept": "SWD to the kept kind"},
     **{"kid_random3 own": "KID to its own kind", "kid_random3 kept": "KID to the kept kind"},
 }
+REFERENCES = ("psnr_affine", "psnr_nearest", "ssim_nearest", "pca_kid", "pca_swd")  # no worst seed
 PICTURES = ("empty", "not_media", "truncated", "too_many_pixels")
 LISTED = ("takedown", "blocklisted")
 EXITS = {
@@ -528,9 +530,13 @@ def _measured(case: Mapping[str, Any]) -> Cells:
     if "ratio" in case:
         span = f"{case['low']:.3g} to {case['high']:.3g}"
         return f"{case['ratio']:.3g} ({span}){paces(case)}", len(case["samples"])
-    told = ", ".join(f"{count} {word}" for word, count in case["outcomes"].items())
-    shown = (name for name in FIGURES if name in case.get("worst", {}))
-    figures = [f"{FIGURES[n]} {case[n]:.3g} (worst {case['worst'][n]:.3g})" for n in shown]
+    told = ", ".join(f"{count} x {word}" for word, count in case["outcomes"].items())
+    worst = case.get("worst", {})
+    figures = [
+        f"{shown} {case[name]:.3g}" + ("" if name in REFERENCES else f" (worst {worst[name]:.3g})")
+        for name, shown in FIGURES.items()
+        if name in worst
+    ]
     return "; ".join([told, *figures]), len(case["samples"])
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from memegan.adversarial import BASES, NAMES, Adversarial, Judged, Numbers, by_name
+from memegan.adversarial import (
+    BASES,
+    NAMES,
+    RELATIVISTIC,
+    Adversarial,
+    Judged,
+    Numbers,
+    Relativistic,
+    by_name,
+)
 from memegan.divergences import Divergence, divergences
 
 Two = Callable[[Tensor, Tensor], Tensor]
@@ -74,6 +84,7 @@ def logits(count: int = 5, each: int = 1) -> tuple[Tensor, Tensor]:
 
 def test_every_name_has_a_test_of_its_formula() -> None:
     assert set(NAMES) == {*FORMULAS, *divergences(), "realness"}
+    assert set(get_args(Relativistic)) == {"none", *RELATIVISTIC}
 
 
 @pytest.mark.parametrize("name", FORMULAS)

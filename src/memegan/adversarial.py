@@ -97,10 +97,11 @@ def paired(real: Pull) -> Adversarial:
 
 
 def all_pairs(real: Pull) -> Adversarial:
-    """Judge each real image against each fake one of the batch.
+    """Judge each real image against each fake one of the batch, all of one class.
 
     The same objective as `paired`, estimated with the least variance that an unbiased estimate has
-    (Jolicoeur-Martineau 2020, "On relativistic f-divergences": the MVUE of RpGAN).
+    (Jolicoeur-Martineau 2020, "On relativistic f-divergences": the MVUE of RpGAN, with which its
+    GANs were no better).
     """
     return Adversarial(
         lambda j: real(j.real - j.fake.T), lambda j: real(j.fake - j.real.T), from_the_middle
@@ -211,6 +212,7 @@ BASES: dict[str, Pull] = {  # what a real image alone costs: names that may be m
     "hinge": hinge_real,
     "wasserstein": raise_logits,
 }
+Relativistic = Literal["none", "paired", "all_pairs", "average"]
 RELATIVISTIC: dict[str, Callable[[Pull], Adversarial]] = {
     "paired": paired,
     "all_pairs": all_pairs,

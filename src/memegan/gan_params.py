@@ -84,10 +84,10 @@ class LossParams(Section):
     name: adversarial.Name = Field(
         default="standard", description="standard: non-saturating cross-entropy"
     )
-    relativistic: Literal["none", "paired", "all_pairs", "average"] = Field(
+    relativistic: adversarial.Relativistic = Field(
         default="none",
         description="judge images against the other side; paired: R3GAN's, each against one; "
-        "all_pairs: each against all, the same in the mean and of less noise",
+        "all_pairs: each against all, the same in the mean; not with classes",
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of `standard`, one side")
     alpha: float = Field(default=2.0, description="of `alpha`, neither 0 nor 1")
@@ -116,6 +116,8 @@ class LossParams(Section):
         if self.relativistic != "none" and self.name not in adversarial.BASES:
             known = ", ".join(adversarial.BASES)
             raise ValueError(f"relativistic goes with {known}; not with {self.name}")
+        if self.relativistic != "none" and self.label_smoothing:
+            raise ValueError("label_smoothing goes with relativistic: none")
         if self.alpha in (0, 1):
             raise ValueError("alpha is neither 0 nor 1: those are reverse_kl and kl")
         return self
@@ -144,7 +146,8 @@ class TrainerParams(Section):
         Field(
             default="alternating",
             description="balanced: the discriminator rests while it tells most pairs apart; "
-            "extragradient: both look a step ahead; accumulated: alternating, the batch in `parts`",
+            "extragradient: both look a step ahead; accumulated: alternating, the batch in "
+            "`parts`, and what compares images of a batch does so within a part",
         )
     )
     parts: int = Field(

@@ -164,6 +164,19 @@ def test_a_vae_gan_is_judged_beside_the_nearest_and_the_mean_picture(
     assert float(found["psnr_nearest"]) > float(found["psnr_mean"]) > 0
 
 
+def test_averages_of_two_pictures_hit_the_modes_and_are_not_taken_for_learnt() -> None:
+    found = learn.averages(0)
+    assert float(found["modes"]) >= learn.LEAST_MODES[27]
+    assert float(found["accepted"]) < learn.LEAST_ACCEPTED
+    assert found["outcome"] == "missed"
+
+
+def test_training_pictures_reach_the_bar_of_their_modes() -> None:
+    for modes in learn.SETS.values():
+        pictures = modes.pictures(20 * len(modes), 0)[0].float() / 127.5 - 1
+        assert learn.judged(modes, [pictures])["outcome"] == "reached"
+
+
 def test_the_worst_seed_has_the_fewest_modes_and_the_largest_distance() -> None:
     samples = [{"outcome": "reached", "modes": modes, "kid": modes / 100} for modes in (25, 27, 24)]
     found = learn.BENCH.summary(samples)

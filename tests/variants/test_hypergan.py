@@ -324,6 +324,14 @@ def test_every_optimizer_resumes_to_the_same_bits(name: str, tmp_path: Path) -> 
         ),
         ({"network": {"preset": "dcgn"}}, "preset"),
         ({"loss": {"name": "kl", "relativistic": "paired"}}, "relativistic goes with"),
+        (
+            {"loss": {"relativistic": "paired", "label_smoothing": 0.1}},
+            "label_smoothing goes with relativistic: none",
+        ),
+        (
+            {"loss": {"relativistic": "all_pairs"}, "label": "kind", "classes": 2},
+            "all_pairs would compare unlike classes",
+        ),
         ({"loss": {"alpha": 1.0}}, "alpha is neither 0 nor 1"),
         ({"loss": {"reconstruction": 1.0}}, "needs network.decoder"),
         ({"trainer": {"options": {"momentum": 1.0}}}, "Adam refuses its options"),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from memegan.training.health import Health
 
-_DIVERGED = 1000.0  # of a loss of logits: those that learn are below ten, a critic's are some tens
+_DIVERGED = 1000.0  # a discriminator that learns pays below ten; critics tell some hundred at most
 _ONCE = 0.25  # of the diversity of training pictures: with less, samples have not parted yet
 
 
@@ -49,10 +49,11 @@ def look(images: Mapping[str, Tensor], losses: Mapping[str, float]) -> list[Alar
         Alarm(
             "diverged",
             f"{name} is {value:.0f}: its logits run away",
-            "lower the learning rates, of the discriminator first, or raise its R1 penalty",
+            "lower the learning rates, of the discriminator first, or raise what is paid for its "
+            "slope, where the variant has it",
         )
         for name, value in losses.items()
-        if name.startswith(("discriminator", "gan")) and abs(value) > _DIVERGED
+        if name.startswith("discriminator") and abs(value) > _DIVERGED  # not gan: critics drift
     ]
     return found
 

@@ -66,6 +66,8 @@ class HyperGANRun(Plan):
     def _fits(self) -> "HyperGANRun":
         if bool(self.label) != bool(self.classes):
             raise ValueError("label and classes of a hypergan run come together")
+        if self.classes and self.loss.relativistic == "all_pairs":
+            raise ValueError("all_pairs would compare unlike classes; with a label, use paired")
         self.plans()
         return self
 
