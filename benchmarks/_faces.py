@@ -26,7 +26,7 @@ from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
 SIDE_PX, CPU_S = 32, 200
-LONGER_S = {"dcgan": 300, "sngan": 600, "r3gan": 600, "fastgan": 600}
+LONGER_S = {"dcgan": 300, "r3gan": 300, "fastgan": 300}
 LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {

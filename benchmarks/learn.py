@@ -83,7 +83,7 @@ class Learn:
 
     cases: Mapping[str, Case]
     params: Case = field(
-        default_factory=lambda: {"cpu_s": CPU_S, "runs": RUNS, "networks": NETWORK}
+        default_factory=lambda: {"cpu_s": CPU_S, "threads": 1, "runs": RUNS, "networks": NETWORK}
     )
     least: int = 3
     target: str = (

@@ -185,6 +185,7 @@ BENCH = Rival(
     },
     {
         "cpu_s": CPU_S,
+        "threads": 1,
         "held_out": f"1/{HELD_OUT}",
         "samples": JUDGED,
         "run": RUN,

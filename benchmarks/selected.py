@@ -123,7 +123,10 @@ def _some(known: Community, numbers: np.ndarray) -> Tensor:
 
 BENCH = Selected(
     {arm: {"learns_from": arm} for arm in ("all", "selected")},
-    {"pictures": PICTURES, "size_px": SIDE_PX, "clusters": CLUSTERS, "cpu_s": CPU_S, "run": RUN},
+    {
+        **{"pictures": PICTURES, "size_px": SIDE_PX, "clusters": CLUSTERS, "cpu_s": CPU_S},
+        **{"threads": 1, "run": RUN},
+    },
     least=3,
     target="`selected` has the higher score and the lower distances",
 )

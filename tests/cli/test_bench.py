@@ -117,6 +117,16 @@ def test_a_second_call_goes_on_and_a_finished_case_is_not_set_up_again(tmp_path:
     assert (again.order, len(samples_of(path))) == ("", 6)
 
 
+def test_threads_are_those_of_the_bench_else_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    toy = Counted().bench
+    assert measure("toy", toy, None, tmp_path / "a.json", tmp_path)["threads"] == 7
+    toy = replace(toy, params={"threads": 1})
+    assert measure("toy", toy, None, tmp_path / "b.json", tmp_path)["threads"] == 1
+
+
 @pytest.mark.parametrize("key", ["commit", "code", "params", "cpu", "torch", "threads"])
 def test_samples_of_another_commit_machine_or_params_are_not_mixed(
     tmp_path: Path, key: str, capsys: pytest.CaptureFixture[str]

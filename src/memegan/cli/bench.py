@@ -201,10 +201,15 @@ def _about(name: str, made: Bench, folder: Path, run: str) -> dict[str, object]:
         "params": dict(made.params),
         "case_params": {label: dict(case) for label, case in made.cases.items()},
         "cpu": _cpu(),
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        "threads": made.params.get("threads") or _threads(),
         "python": platform.python_version(),
         "torch": version("torch"),
     }
+
+
+def _threads() -> int:
+    """Return what a bench that does not say so takes."""
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 def _commit() -> str:
