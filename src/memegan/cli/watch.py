@@ -139,7 +139,8 @@ def page(now: View, every_s: float) -> str:
 <title>{escape(now.run)} {now.images_seen}</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 68rem; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 68rem;
+  padding: 0 1rem; }}
 img {{ max-width: 100%; image-rendering: pixelated; }}
 section {{ display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; }} figure {{ margin: 0; }}
 polyline {{ fill: none; stroke: #6a3df0; stroke-width: 1.5; }}
