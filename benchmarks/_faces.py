@@ -25,8 +25,7 @@ from memegan.networks.presets import PRESETS
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
-SIDE_PX, CPU_S = 32, 200
-LONGER_S = {"dcgan": 300, "r3gan": 300, "fastgan": 300}
+SIDE_PX, CPU_S = 32, 300
 LEARNT, JUDGED = range(450), range(10_000, 10_432)  # numbers of drawn faces
 SPLITS, AT_ONCE = 6, 48
 COMMON: Mapping[str, object] = {
@@ -96,10 +95,7 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     },
 }
 CASES: Mapping[str, Case] = {
-    f"faces, {preset}": {
-        **{"learns": "faces", "cpu_s": LONGER_S.get(preset, CPU_S)},
-        "run": {**COMMON, **said},
-    }
+    f"faces, {preset}": {"learns": "faces", "cpu_s": CPU_S, "run": {**COMMON, **said}}
     for preset, said in RUNS.items()
 }
 
