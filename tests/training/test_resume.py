@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load, load_file, save_file
 from tests.training.trainer import EVERY, RUNS, SMALL, Params, go_on, made, stopped_after, unstopped
 
 from memegan.errors import CheckpointError, Stopped
@@ -69,6 +70,35 @@ def test_the_state_is_all_of_it_and_all_of_it_moves(
     still = {key for key in end if torch.equal(early[key], end[key])}
     # A bias before a norm has no gradient but for rounding; what else does not learn is broken.
     assert {key for key in still & learnt if not key.endswith(".bias")} == set()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_goes_on_to_other_bits_where_the_state_of_the_optimizers_is_lost(
+    name: str, straight: Straight, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    stopped_after(name, state, 4)
+    with safe_open(state, framework="pt") as file:
+        header = file.metadata()
+    kept = {k: v for k, v in load_file(state).items() if not k.startswith("optimizer/")}
+    save_file(kept, state, metadata=header)
+    go_on(name, state)
+    assert _weights(state.read_bytes()) != _weights(straight[name][0])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_goes_on_to_other_bits_where_the_random_numbers_are_lost(
+    name: str, straight: Straight, tmp_path: Path
+) -> None:
+    stopped_after(name, tmp_path / "state", 4)
+    go_on(name, tmp_path / "state", {"seed": 8})
+    assert _weights((tmp_path / "state").read_bytes()) != _weights(straight[name][0])
+
+
+def _weights(state: bytes) -> dict[str, bytes]:
+    """Return the networks of a state, without what else it holds."""
+    found = load(state)
+    return {k: v.numpy().tobytes() for k, v in found.items() if k.startswith("model/")}
 
 
 @pytest.mark.parametrize("changes", [{"seed": 8}, {"batch_size": 3}, {"ema_half_life_images": 7}])
