@@ -1,10 +1,11 @@
 """The real emoji, 64 px: to learn from, and a tenth of the families to be judged by.
 
-The environment's MEMEGAN_REAL_DATA names a folder with emoji/*/*.png.
+The environment's MEMEGAN_REAL_DATA names a folder with emoji/*/*.png and emoji/labels.csv, columns
+`file` and `name`.
 """
 
+import csv
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,22 +39,26 @@ def emoji() -> Emoji:
         raise DataError(
             "no emoji",
             where=f"MEMEGAN_REAL_DATA: {folder}",
-            fix="name the folder that holds emoji/*/*.png, by the environment",
+            fix="name the folder that holds emoji/*/*.png and emoji/labels.csv, by the environment",
         )
-    families = sorted({family(path) for path in files})
-    held = set(families[::HELD_OUT])
+    family = families(folder / "labels.csv")
+    held = set(sorted(set(family.values()))[::HELD_OUT])
     sides: dict[bool, list[np.ndarray]] = {False: [], True: []}
     for path in files:
-        sides[family(path) in held].append(on_white(path))
+        sides[family[path.relative_to(folder).as_posix()] in held].append(on_white(path))
     taught, held_out = (
         torch.from_numpy(np.stack(side)).permute(0, 3, 1, 2).contiguous() for side in sides.values()
     )
     return Emoji(taught, held_out)
 
 
-def family(path: Path) -> str:
-    """Return an emoji's code points without its skin tones."""
-    return re.sub("-1f3f[b-f]", "", path.stem)
+def families(labels: Path) -> dict[str, str]:
+    """Return the family of each file: its name up to the first underscore.
+
+    A figure in all its skin tones, professions and hair is one: they differ in few pixels.
+    """
+    with labels.open(newline="", encoding="utf-8") as file:
+        return {row["file"]: row["name"].partition("_")[0] for row in csv.DictReader(file)}
 
 
 def on_white(path: Path) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Emoji at 64 px, the demo's GAN against the package hypergan 2.0.0a1 and its dcgan, on one core.
 
 A sample is one training of each from a seed, for as many CPU seconds, on the same pictures: the
-files of $MEMEGAN_REAL_DATA/emoji on white. A tenth of the families (a figure in all its skin
-tones) is held out, and 432 samples of each are judged against it by the report's distances;
+files of $MEMEGAN_REAL_DATA/emoji on white. A tenth of the families (a figure in all its
+guises) is held out, and 432 samples of each are judged against it by the report's distances;
 `floor` is what as many training pictures come to.
 
 Ours is the demo's recipe, in bfloat16: 0.19 s a step and not 0.41. Theirs is float32, it has no

@@ -158,6 +158,8 @@ def test_a_vae_gan_is_judged_beside_the_nearest_and_the_mean_picture(
     folder.mkdir(parents=True)
     for number in range(20):
         Image.new("RGB", (64, 64), (25 * (number % 10), 0, 0)).save(folder / f"{number:02}.png")
+    names = "".join(f"faces/{number:02}.png,figure{number:02}\n" for number in range(20))
+    (folder.parent / "labels.csv").write_text(f"file,name\n{names}")
     monkeypatch.setenv("MEMEGAN_REAL_DATA", str(tmp_path))
     found = _reconstruction.learnt(_reconstruction.RUN, 0, cpu_s=0)
     assert found["outcome"] == "missed"
