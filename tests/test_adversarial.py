@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import get_args
 
 import pytest
@@ -149,6 +150,108 @@ def test_label_smoothing_is_cross_entropy_with_a_softer_label(share: float, logi
     assert float(loss.discriminator(Judged(x, x))) == pytest.approx(float(wanted), abs=1e-9)
 
 
+# Slopes ------------------------------------------------------------------------------------------
+
+Pair = tuple[Tensor, Tensor]
+N = 5
+SLOPES: dict[str, tuple[Callable[[Tensor, Tensor], Pair], Callable[[Tensor, Tensor], Pair]]] = {
+    "standard": (
+        lambda r, f: (-torch.sigmoid(-r) / N, torch.sigmoid(f) / N),
+        lambda r, f: (0 * r, -torch.sigmoid(-f) / N),
+    ),
+    "minimax": (
+        lambda r, f: (-torch.sigmoid(-r) / N, torch.sigmoid(f) / N),
+        lambda r, f: (0 * r, -torch.sigmoid(f) / N),
+    ),
+    "least_squares": (
+        lambda r, f: (2 * (r - 1) / N, 2 * f / N),
+        lambda r, f: (0 * r, 2 * (f - 1) / N),
+    ),
+    "hinge": (
+        lambda r, f: (-(r < 1).double() / N, (f > -1).double() / N),
+        lambda r, f: (0 * r, 0 * f - 1 / N),
+    ),
+    "wasserstein": (
+        lambda r, f: (0 * r - 1 / N, 0 * f + 1 / N),
+        lambda r, f: (0 * r, 0 * f - 1 / N),
+    ),
+    "wasserstein_kl": (  # the weights are held: their own slope is nowhere
+        lambda r, f: (0 * r - 1 / N, f.exp() / f.exp().sum()),
+        lambda r, f: (0 * r, -f.exp() / f.exp().sum()),
+    ),
+    "softmax": (
+        lambda r, f: (
+            r.exp() / (r.exp().sum() + f.exp().sum()) - 1 / N,
+            f.exp() / (r.exp().sum() + f.exp().sum()),
+        ),
+        lambda r, f: (
+            r.exp() / (r.exp().sum() + f.exp().sum()) - 1 / (2 * N),
+            f.exp() / (r.exp().sum() + f.exp().sum()) - 1 / (2 * N),
+        ),
+    ),
+    "qp": (
+        lambda r, f: (((r - f) / (10 * FAR) - 1) / N, -((r - f) / (10 * FAR) - 1) / N),
+        lambda r, f: (0 * r + 1 / N, 0 * f - 1 / N),
+    ),
+    "realness": (
+        lambda r, f: ((torch.softmax(r, 1) - UP) / N, (torch.softmax(f, 1) - DOWN) / N),
+        lambda r, f: (0 * r, (DOWN - UP).expand_as(f) / N),
+    ),
+}
+UP, DOWN = (
+    torch.softmax(-2 * (torch.linspace(-1, 1, 10) - middle) ** 2, 0).double()
+    for middle in (0.5, -0.5)
+)
+
+
+def slopes_of(pay: Callable[[Judged], Tensor], real: Tensor, fake: Tensor) -> Pair:
+    sides = real.clone().requires_grad_(), fake.clone().requires_grad_()
+    found = torch.autograd.grad(pay(Judged(*sides, FAR[:, 0])), sides, allow_unused=True)
+    of_real, of_fake = (0 * side if x is None else x for x, side in zip(found, sides, strict=True))
+    return of_real.detach(), of_fake.detach()
+
+
+def near(found: Pair, wanted: Pair) -> bool:
+    return all(torch.allclose(a, b, atol=1e-7) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_the_slopes_of_both_sides_are_those_by_hand(name: str) -> None:
+    loss, (judge, make) = by_name(name), SLOPES[name]
+    real, fake = logits(N, loss.logits)
+    assert near(slopes_of(loss.discriminator, real, fake), judge(real, fake))
+    assert near(slopes_of(loss.generator, real, fake), make(real, fake))
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_the_slopes_of_relativistic_losses_are_those_by_hand(name: str) -> None:
+    one: dict[str, Callable[[Tensor], Tensor]] = {  # of what a real image alone costs
+        "standard": lambda x: -torch.sigmoid(-x),
+        "logistic": lambda x: -torch.sigmoid(-x),
+        "least_squares": lambda x: 2 * (x - 1),
+        "hinge": lambda x: -(x < 1).double(),
+        "wasserstein": lambda x: 0 * x - 1,
+    }
+    d = one[name]
+
+    def paired(up: Tensor, down: Tensor) -> Pair:
+        return d(up - down) / N, -d(up - down) / N
+
+    def all_pairs(up: Tensor, down: Tensor) -> Pair:
+        each = d(up - down.T) / N**2
+        return each.sum(1, keepdim=True), -each.sum(0)[:, None]
+
+    def average(up: Tensor, down: Tensor) -> Pair:
+        above, below = d(up - down.mean()) / N, d(up.mean() - down) / N
+        return above + below.mean(), -below - above.mean()
+
+    real, fake = logits(N)
+    for kind in (paired, all_pairs, average):
+        loss = by_name(name, kind.__name__)
+        assert near(slopes_of(loss.discriminator, real, fake), kind(real, fake))
+        assert near(slopes_of(loss.generator, real, fake), kind(fake, real)[::-1])
+
+
 # Optima ------------------------------------------------------------------------------------------
 
 
@@ -269,6 +372,57 @@ def test_hinge_pays_two_less_twice_the_total_variation() -> None:
     assert float(cost) == pytest.approx(2 - float((P - Q).abs().sum()))
     for other in (0.5 * sure, 2 * sure, torch.zeros(4, dtype=torch.float64)):
         assert float(expected(by_name("hinge"), other)) >= float(cost)
+
+
+def all_of_both(v: Tensor) -> Judged:
+    """Each real point with each fake one, as often as the pair is likely."""
+    real, fake = (v.repeat_interleave((20 * share).round().long()) for share in (P, Q))
+    return Judged(real.repeat_interleave(20)[:, None], fake.repeat(20)[:, None])
+
+
+@pytest.mark.parametrize("relativistic", ["paired", "all_pairs"])
+def test_the_best_pairing_discriminator_knows_the_ratio_but_for_a_constant(
+    relativistic: str,
+) -> None:
+    """A pair and its mirror image are p q' and p' q likely: what is paid is log 2 less their JS."""
+    loss = by_name("standard", relativistic)
+    is_paired = relativistic == "paired"
+    v, cost = best(
+        lambda x: loss.discriminator(all_of_both(x)) if is_paired else expected(loss, x), 4
+    )
+    ratio = (P / Q).log()
+    assert torch.allclose(v - v.mean(), ratio - ratio.mean(), atol=1e-3)
+    pair = P[:, None] * Q
+    js = float((pair * (2 * pair / (pair + pair.T)).log()).sum())
+    assert cost == pytest.approx(math.log(2) - js, abs=1e-6)
+
+
+def test_the_best_averaging_discriminator_is_where_its_slope_is_0() -> None:
+    """For each point: p (sigmoid(m_q - v) + b) = q (sigmoid(v - m_p) + a)."""
+    v, _ = best(lambda x: expected(by_name("standard", "average"), x), 4)
+    of_real, of_fake = torch.sigmoid((Q * v).sum() - v), torch.sigmoid(v - (P * v).sum())
+    a, b = (P * of_real).sum(), (Q * of_fake).sum()
+    assert torch.allclose((of_fake + a) / (of_real + b), P / Q, atol=1e-4)
+    assert float(v[0]) == float(v.min())  # the least likely to be real
+
+
+@pytest.mark.parametrize(
+    ("relativistic", "times"), [("none", 1), ("paired", 1), ("all_pairs", 1), ("average", 2)]
+)
+def test_the_best_critic_of_slope_1_pays_the_wasserstein_distance(
+    relativistic: str, times: int
+) -> None:
+    """Points 1, 0, 2, 3 in a row: the cost is linear, so some row of slopes +-1 is the best."""
+    row, loss = torch.tensor([1, 0, 2, 3]), by_name("wasserstein", relativistic)
+    costs = {}
+    for slopes in product([-1.0, -0.5, 0.0, 1.0], repeat=3):
+        v = torch.zeros(4, dtype=torch.float64)
+        v[row[1:]] = torch.tensor(slopes, dtype=torch.float64).cumsum(0)
+        costs[slopes] = float(expected(loss, v))
+    distance = float((P[row].cumsum(0) - Q[row].cumsum(0)).abs().sum())
+    assert distance == pytest.approx(0.1 + 0.2 + 0.15)
+    assert min(costs.values()) == pytest.approx(-times * distance)
+    assert min(costs, key=lambda slopes: costs[slopes]) == (-1.0, 1.0, 1.0)
 
 
 def test_wasserstein_with_kl_finds_kl() -> None:
