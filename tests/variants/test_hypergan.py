@@ -19,7 +19,7 @@ from memegan.errors import DataError, Stopped
 from memegan.gan_params import TrainerParams
 from memegan.losses import ADVERSARIAL
 from memegan.networks.presets import PRESETS
-from memegan.regularisers import diff_augment
+from memegan.regularisers import adaptive_augment, diff_augment
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun
 
@@ -52,6 +52,9 @@ class Doubled(Numbers):
     def normal(self, name: str, *shape: int) -> Tensor:
         return super().normal(name, *shape).double()
 
+    def uniform(self, name: str, *shape: int) -> Tensor:
+        return super().uniform(name, *shape).double()
+
 
 def softplus(x: Tensor) -> Tensor:
     return torch.log1p(torch.exp(x))
@@ -70,6 +73,35 @@ def test_every_loss_has_its_formula() -> None:
     assert FORMULAS.keys() == ADVERSARIAL.keys()
 
 
+def squared_slopes(v: HyperGAN, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each picture: its logit, and the square of the logit's slope."""
+    images = images.clone().requires_grad_()
+    logits = v.discriminator(images)
+    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return logits[:, 0], slope.flatten(1).norm(dim=1) ** 2
+
+
+def plain_penalties(
+    v: HyperGAN, run: HyperGANRun, real: Tensor, fake: Tensor, seen: int, share: Tensor
+) -> Tensor:
+    p, step, paid = run.loss, seen // len(real), torch.zeros((), dtype=torch.float64)
+    early = {0: 3.0, 2: 2.0}.get(seen, 1.0) if p.burn_in_images else 1.0
+    if step % p.r1_every == 0:
+        if p.r1_gamma:
+            paid = paid + early * p.r1_every * p.r1_gamma / 2 * squared_slopes(v, real)[1].mean()
+        if p.r2_gamma:
+            paid = paid + early * p.r1_every * p.r2_gamma / 2 * squared_slopes(v, fake)[1].mean()
+    if p.gradient_penalty and step % p.gradient_penalty_every == 0:
+        at = share[:, None, None, None] * real + (1 - share[:, None, None, None]) * fake
+        steep = (squared_slopes(v, at)[1].sqrt() - 1) ** 2
+        paid = paid + p.gradient_penalty * p.gradient_penalty_every * steep.mean()
+    if p.roth_gamma:
+        for images, sign in ((real, -1), (fake, 1)):
+            logits, square = squared_slopes(v, images)
+            paid = paid + p.roth_gamma / 2 * (torch.sigmoid(sign * logits) ** 2 * square).mean()
+    return paid
+
+
 def plain_step(
     v: HyperGAN, run: HyperGANRun, batch: Batch, seen: int, adams: list[torch.optim.Adam]
 ) -> None:
@@ -78,12 +110,7 @@ def plain_step(
     for k in range(run.trainer.discriminator_steps):
         fake = v.generator(numbers.normal(f"z/{k}", len(real), run.network.z_size)).detach()
         loss = for_real(v.discriminator(real)).mean() + for_fake(v.discriminator(fake)).mean()
-        if run.loss.r1_gamma and (seen // len(real)) % run.loss.r1_every == 0:
-            images = real.clone().requires_grad_()
-            (slope,) = torch.autograd.grad(v.discriminator(images).sum(), images, create_graph=True)
-            norm = slope.flatten(1).norm(dim=1) ** 2
-            early = {0: 3.0, 2: 2.0}.get(seen, 1.0) if run.loss.burn_in_images else 1.0
-            loss = loss + early * run.loss.r1_every * run.loss.r1_gamma / 2 * norm.mean()
+        loss = loss + plain_penalties(v, run, real, fake, seen, numbers.uniform(f"mix/{k}", 2))
         adams[1].zero_grad()
         torch.autograd.backward(loss)
         adams[1].step()
@@ -99,9 +126,17 @@ def plain_step(
         *({"loss": {"name": name}} for name in FORMULAS),
         {"loss": {"name": "hinge", "r1_gamma": 0.5, "r1_every": 2}},
         {"loss": {"r1_gamma": 5.0, "r1_every": 1, "burn_in_images": 4, "burn_in_factor": 3}},
+        {"loss": {"name": "hinge", "r2_gamma": 0.7, "r1_every": 2}},
+        {"loss": {"r2_gamma": 0.7, "r1_every": 1, "burn_in_images": 4, "burn_in_factor": 3}},
+        {"loss": {"roth_gamma": 0.3}},
+        {"loss": {"name": "wasserstein", "gradient_penalty": 7.0}},
+        {"loss": {"name": "hinge", "gradient_penalty": 0.3, "gradient_penalty_every": 2}},
         {"trainer": {"discriminator_steps": 3, "learning_rate": 1e-3, "beta1": 0.0}},
     ],
-    ids=[*FORMULAS, "r1", "burn-in", "three discriminator steps"],
+    ids=[
+        *(*FORMULAS, "r1", "burn-in", "r2", "r2 burn-in", "roth"),
+        *("gradient penalty", "lazy gradient penalty", "three discriminator steps"),
+    ],
 )
 def test_three_steps_are_those_of_the_formulas(changes: dict[str, object]) -> None:
     (ours, run, batches), (plain, _, _) = hypergan(changes), hypergan(changes)
@@ -121,11 +156,19 @@ def test_three_steps_are_those_of_the_formulas(changes: dict[str, object]) -> No
             assert not torch.equal(p, begun[name]), name
 
 
-def test_the_penalty_is_lazy_and_noted_where_it_is_paid() -> None:
-    ours, run, batches = hypergan({"loss": {"name": "hinge", "r1_gamma": 0.5, "r1_every": 2}})
+@pytest.mark.parametrize(
+    ("note", "loss"),
+    [
+        ("r1", {"name": "hinge", "r1_gamma": 0.5, "r1_every": 2}),
+        ("r2", {"name": "hinge", "r2_gamma": 0.5, "r1_every": 2}),
+        ("gradient_penalty", {"gradient_penalty": 0.5, "gradient_penalty_every": 2}),
+    ],
+)
+def test_the_penalty_is_lazy_and_noted_where_it_is_paid(note: str, loss: dict[str, object]) -> None:
+    ours, run, batches = hypergan({"loss": loss})
     optimizers = ours.optimizers()
     paid = [
-        "r1" in ours.step(batch, optimizers, Doubled(run.seed, 2 * n))
+        note in ours.step(batch, optimizers, Doubled(run.seed, 2 * n))
         for n, batch in enumerate(batches)
     ]
     assert paid == [True, False, True]
@@ -250,26 +293,72 @@ def test_a_hook_is_noted_and_changes_what_is_learnt(hook: str) -> None:
     assert any(not torch.equal(a, b) for a, b in same)
 
 
-def test_ada_moves_its_strength_and_it_is_part_of_the_state() -> None:
-    variant, _ = steps(small(augment="ada", ada_images=20), 4)
-    assert "strength" in variant.state_dict()
-    assert 0 <= float(variant.strength) <= 1
-    assert float(variant.strength) in (0.0, *(pytest.approx(n / 10) for n in range(11)))
+def knowing(sign: float, **changes: object) -> tuple[HyperGAN, HyperGANRun, Batch]:
+    """A discriminator that adds up all values, times `sign`; real pictures are white."""
+    run = small(network={"discriminator": "logit", "z_size": 8, "generator_width": 4}, **changes)
+    variant = VARIANT.make(run)
+    assert isinstance(variant, HyperGAN)
+    with torch.no_grad():
+        for weight in variant.discriminator.parameters():
+            weight.fill_(sign if weight.ndim > 1 else 0)
+    return variant, run, Batch({"a": torch.ones(2, 3, 16, 16)})
 
 
-def test_turns_are_taken_as_the_trainer_says() -> None:
-    weights = {}
-    for kind in ("alternating", "simultaneous", "balanced"):
-        variant, _ = steps(small(trainer={"kind": kind}))
-        weights[kind] = [p.detach().clone() for p in variant.parameters()]
-    one, both, _ = weights.values()
-    assert any(not torch.equal(a, b) for a, b in zip(one, both, strict=True))
-    never = small(trainer={"kind": "balanced", "balance": 1e-9})
-    variant, _ = steps(never)
-    before = VARIANT.make(never).state_dict()
-    still = {n for n, p in variant.named_parameters() if torch.equal(p, before[n])}
-    told = {n for n, _ in variant.named_parameters() if n.startswith("discriminator")}
-    assert told <= still or still == set()  # it rests while it tells a pair apart
+@pytest.mark.parametrize(("sign", "strength"), [(1.0, 0.4), (-1.0, 0.0)])
+def test_ada_grows_by_each_batch_while_the_discriminator_is_sure(
+    sign: float, strength: float
+) -> None:
+    variant, run, batch = knowing(sign, augment="ada", ada_images=20)
+    optimizers = variant.optimizers()
+    for seen in (0, 2, 4, 6):
+        variant.step(batch, optimizers, Numbers(run.seed, seen))
+    assert float(variant.state_dict()["strength"]) == pytest.approx(strength)
+
+
+def test_the_strength_of_ada_is_that_of_the_pictures_which_are_judged() -> None:
+    run = small(augment="ada")
+    real = data_of(run).train.batch(0, 2, 1, 16, False).images["a"]
+    for strength in (0.0, 1.0):
+        variant, judged = VARIANT.make(run), list[Tensor]()
+        assert isinstance(variant, HyperGAN)
+        variant.strength.fill_(strength)
+        variant.discriminator.register_forward_pre_hook(
+            lambda _, given, judged=judged: judged.append(given[0].detach().clone())
+        )
+        fake = variant.generator(Numbers(1, 0).normal("z/0", 2, 8)).detach()
+        variant.step(Batch({"a": real}), variant.optimizers(), Numbers(1, 0))
+        for images, seen, name in ((real, judged[0], "real/0"), (fake, judged[1], "fake/0")):
+            wanted = adaptive_augment(images, Numbers(1, 0), name, torch.tensor(strength))
+            assert torch.allclose(seen, wanted, atol=1e-5)
+            assert torch.allclose(seen, images, atol=1e-5) == (strength == 0)
+
+
+def test_a_simultaneous_step_is_not_an_alternating_one() -> None:
+    one, both = (steps(small(trainer={"kind": k}))[0] for k in ("alternating", "simultaneous"))
+    pairs = zip(one.parameters(), both.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "balance", "sign", "learns"),
+    [
+        ("balanced", 0.9, 1.0, False),
+        ("balanced", 0.9, -1.0, True),
+        ("balanced", 1.0, 1.0, True),  # it may tell all pairs apart
+        ("alternating", 0.9, 1.0, True),
+    ],
+)
+def test_a_balanced_discriminator_rests_while_it_tells_most_pairs_apart(
+    kind: str, balance: float, sign: float, learns: bool
+) -> None:
+    trainer = {"kind": kind, "balance": balance}
+    variant, _, batch = knowing(sign, loss={"name": "wasserstein"}, trainer=trainer)
+    before = {name: x.clone() for name, x in variant.state_dict().items()}
+    variant.step(batch, variant.optimizers(), Numbers(1, 0))
+    moved = {
+        n.split(".")[0] for n, p in variant.named_parameters() if not torch.equal(p, before[n])
+    }
+    assert moved == ({"generator", "discriminator"} if learns else {"generator"})
 
 
 def test_a_simultaneous_step_uses_the_weights_from_before_for_both_sides() -> None:
