@@ -1,6 +1,7 @@
 """Layers and stacks: golden shapes and counts, any size, and dcgan's bits as torch makes them."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -320,18 +321,96 @@ def test_a_gain_scales_the_initial_weights() -> None:
     assert torch.equal(weights[0] * 0.25, weights[1])
 
 
-def test_golden_counts_of_the_presets_at_64_px() -> None:
-    known = variables(64, 64, 128, 1)
-    counts = {
-        name: (
-            sum(n.parameters for n in blueprint(p.generator, Frame((128,), known)).nodes),
-            sum(n.parameters for n in blueprint(p.discriminator, Frame((3, 64, 64), known)).nodes),
-        )
-        for name, p in PRESETS.items()
-    }
-    linear = 128 * 512 * 16 + 512 * 16 + 2 * 512
-    deconvs = sum(a * b * 16 + 2 * b for a, b in ((512, 256), (256, 128), (128, 64)))
-    assert counts["dcgan"][0] == linear + deconvs + 64 * 3 * 16 + 3
-    convs = [(3, 64), (64, 128), (128, 256), (256, 512)]
-    judge = sum(a * b * 16 + b for a, b in convs) + 2 * (128 + 256 + 512) + 512 * 16 + 1
-    assert counts["dcgan"][1] == judge
+def conv(kernel: int, inner: int, outer: int, bias: bool = True) -> int:
+    return kernel**2 * inner * outer + bias * outer
+
+
+def dcgan_counts() -> tuple[int, int]:
+    """Radford et al. 2016, figure 1, from 128 numbers; each norm has 2 weights a channel."""
+    maps = 128 * 512 * 16 + 512 * 16 + 2 * 512
+    up = sum(conv(4, a, b, bias=False) + 2 * b for a, b in pairwise([512, 256, 128, 64]))
+    down = sum(conv(4, a, b) for a, b in pairwise([3, 64, 128, 256, 512])) + 2 * (128 + 256 + 512)
+    return maps + up + conv(4, 64, 3), down + 512 * 16 + 1
+
+
+def adain_counts() -> tuple[int, int]:
+    """A style of two layers says a scale and a shift of each channel, at each size."""
+    style = (128 * 512 + 512) + (512 * 512 + 512)
+    maps = 128 * 512 * 16 + 512 * 16  # of the noise itself
+    stages = pairwise([512, 512, 256, 128, 64])
+    up = sum(conv(3, a, b) + 512 * 2 * b + 2 * b for a, b in stages)
+    down = sum(conv(3, a, b) for a, b in pairwise([3, 64, 64, 128, 256, 512]))
+    return style + maps + up + conv(3, 64, 3), down + 512 * 16 + 1
+
+
+def sngan_counts() -> tuple[int, int]:
+    """Miyato et al. 2018, table 3, and a stage of 256 more: 64 px, not 32."""
+    maps = 128 * 512 * 16 + 512 * 16
+    up = sum(conv(4, a, b) + 2 * b for a, b in pairwise([512, 256, 256, 128, 64]))
+    stages = pairwise([3, 64, 128, 256, 256])
+    down = sum(conv(3, a, b) + conv(4, b, b) for a, b in stages) + conv(3, 256, 512)
+    return maps + up + conv(3, 64, 3), down + 512 * 16 + 1
+
+
+def r3gan_counts() -> tuple[int, int]:
+    """Huang et al. 2024: 1x1 to twice the channels, 3x3 in groups, 1x1 back; of one block a size.
+
+    A group reads and gives 16 channels; a change of size is a 1x1 without bias.
+    """
+
+    def block(c: int) -> int:
+        return conv(1, c, 2 * c) + (9 * 16 * 2 * c + 2 * c) + conv(1, 2 * c, c, bias=False)
+
+    basis = 512 * 16 + 128 * 512
+    up = sum(conv(1, a, b, bias=False) + block(b) for a, b in pairwise([512, 512, 256, 128, 64]))
+    down = sum(conv(1, a, b, bias=False) + block(b) for a, b in pairwise([64, 64, 128, 256, 512]))
+    ends = 512 * 512 + block(512) + 512 * 16 + (512 + 1)
+    return basis + block(512) + up + 64 * 3, 3 * 64 + down + ends
+
+
+def fastgan_counts() -> tuple[int, int]:
+    """Liu et al. 2021: a GLU halves what a convolution gives; the small maps weigh the large."""
+    maps = 128 * 1024 * 16 + 1024 * 16 + 2 * 1024
+    up = sum(conv(3, a, 2 * b, bias=False) + 4 * b for a, b in pairwise([512, 512, 256, 128, 64]))
+    excite = conv(4, 512, 64, bias=False) + conv(1, 64, 64, bias=False)
+    down = sum(
+        conv(4, a, b, bias=False) + conv(3, b, b, bias=False) + 4 * b
+        for a, b in pairwise([64, 128, 256, 512, 512])
+    )
+    shortcuts = 64 * 128 + 128 * 256 + 256 * 512  # none where the channels stay
+    seen = conv(1, 512, 512, bias=False) + 2 * 512
+    return (
+        maps + up + excite + conv(3, 64, 3),
+        conv(3, 3, 64) + down + shortcuts + seen + 512 * 16 + 1,
+    )
+
+
+COUNTS: dict[str, Callable[[], tuple[int, int]]] = {
+    **{"dcgan": dcgan_counts, "wgan-gp": dcgan_counts},  # a norm by layer has as many weights
+    **{"adain": adain_counts, "sngan": sngan_counts},
+    **{"r3gan": r3gan_counts, "fastgan": fastgan_counts},
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_golden_counts_of_the_presets_at_64_px(name: str) -> None:
+    known, preset = variables(64, 64, 128, 1), PRESETS[name]
+    texts = ((preset.generator, (128,)), (preset.discriminator, (3, 64, 64)))
+    found = [
+        sum(node.parameters for node in blueprint(text, Frame(shape, known)).nodes)
+        for text, shape in texts
+    ]
+    assert found == list(COUNTS[name]())
+
+
+def test_sngan_at_32_px_has_the_counts_of_its_paper() -> None:
+    """Miyato et al. 2018, table 3: 64, 128, 256, 512 channels; noise of 128."""
+    known, preset = variables(32, 64, 128, 1), PRESETS["sngan"]
+    maps, deconvs = 128 * 512 * 16 + 512 * 16, ((512, 256), (256, 128), (128, 64))
+    up = sum(conv(4, a, b) + 2 * b for a, b in deconvs)
+    made = blueprint(preset.generator, Frame((128,), known)).nodes
+    assert sum(node.parameters for node in made) == maps + up + conv(3, 64, 3)
+    layers = [(3, 3, 64), (4, 64, 64), (3, 64, 128), (4, 128, 128), (3, 128, 256), (4, 256, 256)]
+    judge = sum(conv(*layer) for layer in layers) + conv(3, 256, 512) + 512 * 16 + 1
+    told = blueprint(preset.discriminator, Frame((3, 32, 32), known)).nodes
+    assert sum(node.parameters for node in told) == judge
