@@ -316,12 +316,21 @@ def test_samples_are_those_made_by_passes(shape: Shape) -> None:
     assert len(set(made.flatten().tolist())) > 50
 
 
+def test_samples_of_32_px_are_those_made_by_1024_passes() -> None:
+    net = net_of(Shape(4, 1, 2, 0.5), pictures(2, 32, 32).double())
+    draws = torch.Generator().manual_seed(6)
+    uniform = torch.rand(1, 32, 32, 5, generator=draws, dtype=torch.float64)
+    made = sample(net, uniform)
+    assert torch.equal(made, by_passes(net, uniform))
+    assert len(set(made.flatten().tolist())) > 200
+
+
 def test_with_a_million_weights_the_same_pixels_come_as_by_teacher_forcing() -> None:
     """In single precision: within 1e-5, and 99.9 % of the values the same at least."""
     images = pictures(2, 32, 32)
-    net = net_of(Shape(32, 2, 5, 0.5), images)
-    assert count_parameters(net) >= 900_000
-    uniform = torch.rand(2, 32, 32, 8, generator=torch.Generator().manual_seed(3))
+    net = net_of(Shape(28, 3, 10, 0.5), images)
+    assert count_parameters(net) >= 1_000_000
+    uniform = torch.rand(2, 32, 32, 13, generator=torch.Generator().manual_seed(3))
     made = sample(net, uniform)
     numbers = net(made).detach()
     assert float((numbers_of(net, made) - numbers).abs().max()) < 1e-5
