@@ -1,15 +1,25 @@
 """Pictures from noise follow from the seed; the nearest training picture is found."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from tests.training.trainer import made
+from PIL import Image
+from tests.training.trainer import data_of, made
 
 from memegan.cli.sample import sample
 from memegan.errors import ParamsError
 from memegan.inference.sample import AT_ONCE, nearest, samples, sheet
+from memegan.packs import member_name, write_series
+from memegan.records import Row
+from memegan.tables import columns, write_table
+from memegan.tracking.spool import MemoryTracker
 from memegan.training.export import Model, export, load_model
+from memegan.training.grids import png
+from memegan.training.loop import train
+from memegan.training.stopping import Stop
 
 ABOUT = {"memegan_key": "0123456789abcdef", "images_seen": 20}
 
@@ -63,6 +73,43 @@ def test_the_command_writes_each_picture_and_all_of_them(
     assert generator.about.encode() in first
     with pytest.raises(ParamsError, match="training pictures are not here"):
         sample(Path("noise"), Path("out"), beside=True)
+
+
+def test_beside_each_picture_stands_the_training_picture_next_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training pictures: a noisy copy of each picture made, one of them mirrored, and others."""
+    monkeypatch.chdir(tmp_path)
+    network = {"z_size": 8, "generator_width": 4, "discriminator_width": 4, "init": "he"}
+    variant, plan = made("hypergan", {"load_px": 16, "total_images": 4, "network": network})
+    train(variant, data_of(plan), plan, MemoryTracker(), Path("state"), Stop(math.inf))
+    export(Path("noise"), variant.eval().nets(), plan, ABOUT)
+    sample(Path("noise"), Path("plain"), count=3)
+    copies = [read_png(f"plain/00000{n}.png") for n in range(3)]
+    rng = np.random.default_rng(0)
+    noisy = [(c + rng.integers(-3, 4, c.shape)).clip(0, 255).astype(np.uint8) for c in copies]
+    noisy[1] = noisy[1][:, ::-1]
+    others = [rng.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(4)]
+    stored = [others[0], noisy[2], others[1], noisy[0], noisy[1], others[2], *copies, others[3]]
+    sides = ["train"] * 6 + ["val"] * 3 + ["test"]  # a model never saw the copies themselves
+    files = [png(torch.from_numpy(p.copy()).permute(2, 0, 1)) for p in stored]
+    places = write_series(Path("packs"), "all", [(member_name(f, "png"), f) for f in files])
+    example = {c.name: c.example for c in columns(Row)} | {"domain": "meme"}
+    rows = [
+        Row(**{**example, **vars(place), "id": str(n), "split": side})
+        for n, (place, side) in enumerate(zip(places, sides, strict=True))
+    ]
+    write_table(Path("data/manifest.csv"), Row, rows)
+    sample(Path("noise"), Path("out"), count=3, beside=True)
+    grid = read_png("out/grid.png")[:, -3 * 16 :]  # the rows' names lie on the left
+    assert grid.shape == (32, 48, 3)
+    assert np.array_equal(grid[:16], np.concatenate(copies, 1))
+    assert np.array_equal(grid[16:], np.concatenate(noisy, 1))
+
+
+def read_png(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def test_a_translator_is_no_generator(tmp_path: Path) -> None:
