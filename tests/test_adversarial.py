@@ -154,6 +154,10 @@ def test_label_smoothing_is_cross_entropy_with_a_softer_label(share: float, logi
 
 Pair = tuple[Tensor, Tensor]
 N = 5
+UP, DOWN = (
+    torch.softmax(-2 * (torch.linspace(-1, 1, 10) - middle) ** 2, 0).double()
+    for middle in (0.5, -0.5)
+)
 SLOPES: dict[str, tuple[Callable[[Tensor, Tensor], Pair], Callable[[Tensor, Tensor], Pair]]] = {
     "standard": (
         lambda r, f: (-torch.sigmoid(-r) / N, torch.sigmoid(f) / N),
@@ -198,10 +202,6 @@ SLOPES: dict[str, tuple[Callable[[Tensor, Tensor], Pair], Callable[[Tensor, Tens
         lambda r, f: (0 * r, (DOWN - UP).expand_as(f) / N),
     ),
 }
-UP, DOWN = (
-    torch.softmax(-2 * (torch.linspace(-1, 1, 10) - middle) ** 2, 0).double()
-    for middle in (0.5, -0.5)
-)
 
 
 def slopes_of(pay: Callable[[Judged], Tensor], real: Tensor, fake: Tensor) -> Pair:
