@@ -3,15 +3,30 @@
 import math
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load, load_file, save_file
-from tests.training.trainer import EVERY, RUNS, SMALL, Params, go_on, made, stopped_after, unstopped
+from tests.training.trainer import (
+    EVERY,
+    RUNS,
+    SMALL,
+    After,
+    Params,
+    data_of,
+    go_on,
+    made,
+    stopped_after,
+    unstopped,
+)
+from torch.profiler import ProfilerActivity, profile
 
 from memegan.errors import CheckpointError, Stopped
+from memegan.rng import Numbers
 from memegan.stage import run_stage
 from memegan.tracking.spool import MemoryTracker
 from memegan.training.stopping import Stop
@@ -107,6 +122,62 @@ def test_other_params_end_with_other_bits(
 ) -> None:
     go_on("resnet", tmp_path / "state", changes)
     assert (tmp_path / "state").read_bytes() != straight["resnet"][0]
+
+
+WIDE: Params = {  # of maps that both threads share
+    **{"threads": 2, "batch_size": 4, "total_images": 16, "crop_px": 32, "load_px": 36},
+    "network": {"preset": "sngan", "z_size": 8, "generator_width": 16, "discriminator_width": 16},
+}
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_with_two_threads_and_classes_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+    state, whole = tmp_path / "state", tmp_path / "whole"
+    go_on("sngan", whole, WIDE)
+    for _ in range(3):
+        with suppress(Stopped):
+            go_on("sngan", state, WIDE, After(1))
+        assert state.read_bytes() != whole.read_bytes()
+    go_on("sngan", state, WIDE)
+    assert torch.get_num_threads() == 2
+    assert state.read_bytes() == whole.read_bytes()
+
+
+def computed(work: Callable[[], object]) -> set[str]:
+    """Return the names of all operations, those of the way back too."""
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        work()
+    return {event.key for event in seen.key_averages()}
+
+
+UNORDERED = {  # their sums over repeated rows have no order with several threads
+    *("aten::index_put_", "aten::index_put", "aten::_index_put_impl_", "aten::index_add_"),
+    *("aten::embedding_dense_backward", "aten::scatter_add", "aten::scatter_add_"),
+}
+
+
+def test_no_step_with_classes_adds_up_rows_in_any_order() -> None:
+    variant, run = made("sngan")
+    batch = data_of(run).train.batch(0, run.batch_size, run.seed, run.crop_px, run.flip)
+    optimizers = variant.optimizers()
+    names = computed(lambda: variant.step(batch, optimizers, Numbers(run.seed, 0)))
+    assert "aten::convolution_backward" in names
+    assert names & UNORDERED == set()
+
+
+def test_a_plain_lookup_adds_up_rows_in_any_order() -> None:
+    table, rows = torch.nn.Embedding(3, 2), torch.tensor([0, 0])
+    by_layer = computed(lambda: torch.autograd.backward(table(rows).sum()))
+    assert "aten::embedding_dense_backward" in by_layer & UNORDERED
+    by_index = computed(lambda: torch.autograd.backward(table.weight[rows].sum()))
+    assert "aten::_index_put_impl_" in by_index & UNORDERED
 
 
 def test_how_often_is_noted_and_saved_does_not_change_the_bits(
