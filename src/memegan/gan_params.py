@@ -16,6 +16,7 @@ from memegan.optimizing import optimizer
 from memegan.params import Section
 
 SEEN = "seen"  # the layer of a discriminator that a decoder reads
+AT_ONCE = ("simultaneous", "extragradient")  # kinds of trainer that move both sides together
 
 
 class NetworkParams(Section):
@@ -155,7 +156,11 @@ class TrainerParams(Section):
     )
     balance: float = Field(default=0.9, gt=0, le=1, description="share of pairs it may tell apart")
     discriminator_steps: int = Field(
-        default=1, ge=1, le=10, description="for each of the generator"
+        default=1,
+        ge=1,
+        le=10,
+        description="for each of the generator; 1 where both move at once: simultaneous and "
+        "extragradient",
     )
     optimizer: Literal[
         "Adam",
@@ -182,6 +187,16 @@ class TrainerParams(Section):
         default=0.5, gt=-1, lt=1, description="first moment, of Adam and its kin; may be negative"
     )
     beta2: float = Field(default=0.999, ge=0, lt=1, description="second moment")
+
+    @model_validator(mode="after")
+    def _takes_turns(self) -> "TrainerParams":
+        if self.kind in AT_ONCE and self.discriminator_steps > 1:
+            raise ValueError(
+                f"kind: {self.kind} moves both sides at once, discriminator_steps: "
+                f"{self.discriminator_steps} (the run's, or its preset's: wgan-gp says 5) needs "
+                "turns; write discriminator_steps: 1, or kind: alternating"
+            )
+        return self
 
     @model_validator(mode="after")
     def _makes(self) -> "TrainerParams":

@@ -1,19 +1,24 @@
 """How two players move: games and formulas with known answers; a batch in parts is the batch."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from pydantic import ValidationError
-from tests.training.trainer import data_of, made
+from tests.training.trainer import RUNS, data_of, made
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from memegan.dataset import Batch
-from memegan.gan_params import TrainerParams
+from memegan.errors import ParamsError
+from memegan.gan_params import AT_ONCE, TrainerParams
 from memegan.optimizing import GradientError, descend, descend_together, extragradient
 from memegan.rng import Numbers
+from memegan.variants.base import load_run
 from memegan.variants.hypergan import HyperGAN
 
 RATE = 0.3
@@ -177,6 +182,24 @@ def test_extragradient_trains_both_sides_and_not_as_the_others_do() -> None:
     moved = [not torch.equal(a, b) for a, b in zip(ahead, begun, strict=True)]
     assert sum(moved) > 0.9 * len(moved)
     assert any(not torch.allclose(a, b) for a, b in zip(ahead, simultaneous, strict=True))
+
+
+@pytest.mark.parametrize("kind", AT_ONCE)
+def test_steps_of_one_side_alone_are_refused_where_both_move_at_once(
+    kind: str, tmp_path: Path
+) -> None:
+    """The file says nothing of steps: the five are the preset's."""
+    path = tmp_path / "params.yaml"
+    run = {**RUNS["hypergan"], "network": {"preset": "wgan-gp"}, "trainer": {"kind": kind}}
+    path.write_text(yaml.safe_dump({"train": {"gan": run | {"section": "train.gan"}}}))
+    with pytest.raises(ParamsError) as told:
+        load_run("gan", path)
+    assert re.search(r"line \d+: train\.gan\.trainer: kind: ", told.value.what)
+    assert "discriminator_steps: 5 (the run's, or its preset's" in told.value.what
+    assert "write discriminator_steps: 1, or kind: alternating" in told.value.what
+    run["trainer"] = {"kind": kind, "discriminator_steps": 1}
+    path.write_text(yaml.safe_dump({"train": {"gan": run | {"section": "train.gan"}}}))
+    assert load_run("gan", path)[1].trainer.discriminator_steps == 1
 
 
 @pytest.mark.parametrize(
