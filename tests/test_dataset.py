@@ -82,6 +82,14 @@ def test_a_batch_is_a_pure_function_of_the_images_seen(seen: int, batch: int, se
     assert torch.equal(first.labels["a"], again.labels["a"])
 
 
+def test_a_batch_alone_goes_to_the_device() -> None:
+    pixels = torch.randint(0, 256, (7, 3, 6, 6), dtype=torch.uint8)
+    images = Images({"a": pixels}, {"a": torch.arange(7)}).to(torch.device("meta"))
+    batch = images.batch(0, 4, 1, 4, True)
+    assert (batch.images["a"].device.type, batch.labels["a"].device.type) == ("meta", "meta")
+    assert images.pixels["a"].device.type == "cpu"
+
+
 def test_each_epoch_each_domain_and_each_seed_has_its_own_order() -> None:
     images = Images({"a": numbered(30), "b": numbered(30)})
     orders = [
