@@ -312,7 +312,7 @@ def _told_options(kind: type[BaseModel]) -> str:
     shared = {name for base in (Layer, Ended, Weighted) for name in vars(base)["__annotations__"]}
     told = []
     for name, f in kind.model_fields.items():
-        if name not in shared:
+        if name not in shared or name in vars(kind).get("__annotations__", {}):
             default = "" if f.is_required() else f" = {_default(f).strip('`')}"
             limits = _limits(f)
             more = f" ({limits})" if limits else ""

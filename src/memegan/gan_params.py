@@ -219,10 +219,10 @@ def _read(name: str, text: str, frame: Frame, gives: tuple[int, ...] | None) -> 
         raise ValueError(f"network.{name}: {error}") from None
     if gives is not None and found.shape != gives:
         last = found.nodes[-1]
-        raise ValueError(
-            f"network.{name}: line {last.place.line}: the last layer, {last.kind}, gives "
-            f"{found.shape}; it is to give {gives}"
-        )
+        try:
+            last.place.fail(f"the last layer gives {found.shape}; it is to give {gives}")
+        except DslError as error:
+            raise ValueError(f"network.{name}: {error}") from None
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.training.trainer import data_of, made
+from torch import Tensor
 
 from memegan.cli.sample import sample
 from memegan.errors import ParamsError
@@ -38,6 +39,30 @@ def test_more_pictures_begin_with_the_same_ones(generator: Model) -> None:
     assert torch.equal(few, many[:3])
     assert len(torch.unique(many.flatten(1), dim=0)) == len(many)
     assert not torch.equal(few, torch.stack(list(samples(generator, 3, 6))))
+
+
+@pytest.mark.parametrize(("kind", "truncation"), [("sngan", 0), ("sngan", 0.5), ("pixelcnn", 0)])
+def test_a_class_is_that_of_all_and_the_noise_stays(
+    tmp_path: Path, kind: str, truncation: float
+) -> None:
+    variant, plan = made(kind)
+    export(tmp_path / kind, variant.eval().nets(), plan, ABOUT)
+    model = load_model(tmp_path / kind)
+
+    def stacked(label: int | None) -> Tensor:
+        return torch.stack(list(samples(model, AT_ONCE, 5, "cpu", truncation, label)))
+
+    by_class = torch.stack([stacked(label) for label in range(3)], 1)
+    same = (by_class == stacked(None)[:, None]).flatten(2).all(2)
+    assert same.sum(1).tolist() == [1] * AT_ONCE  # of any class: each is one of the three
+    assert bool(same.any(0).all())
+    with pytest.raises(ParamsError, match="has 3 classes, counted from 0"):
+        stacked(3)
+
+
+def test_a_class_of_a_model_without_classes_is_refused(generator: Model) -> None:
+    with pytest.raises(ParamsError, match="has no classes"):
+        next(samples(generator, 1, 0, label=0))
 
 
 def test_a_copy_is_found_under_noise_and_mirrored() -> None:

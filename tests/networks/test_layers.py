@@ -180,6 +180,16 @@ def test_a_stack_doubles_channels_towards_the_small_end_up_to_the_most() -> None
     assert [node.shape[0] for node in down.nodes] == [8, 16, 16, 16]
 
 
+def test_a_name_in_a_block_that_repeats_is_the_latest_of_it() -> None:
+    text = (
+        "resizable_stack up width=4 {\n  deconv $channels name=here\n  conv 3 from=here name=rgb\n}"
+    )
+    plan = blueprint(f"maps 8\n{text}\nconv 1 from=here", Frame((5,), {"size": 16}))
+    assert [node.reads for node in plan.nodes] == [(0,), (1,), (2,), (3,), (4,), (4,)]
+    assert (plan.names["here"], plan.names["rgb"]) == (4, 5)
+    assert plan.shape == (1, 16, 16)
+
+
 def test_a_stack_can_leave_out_its_last_stages() -> None:
     def sides(leave: int) -> list[int]:
         text = f"resizable_stack up to=64 leave={leave} width=8 {{ upsample }}"

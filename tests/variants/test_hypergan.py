@@ -405,7 +405,10 @@ def test_every_optimizer_resumes_to_the_same_bits(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"network": {"generator": "maps 8\nconv 3"}}, "line 2: the last layer, conv, gives"),
+        (
+            {"network": {"generator": "maps 8\nconv 3"}},
+            r"line 2, column 1: the last layer gives \(3, 4, 4\); it is to give",
+        ),
         ({"network": {"discriminator": "covn 8"}}, "network.discriminator: line 1, column 1"),
         (
             {"network": {"discriminator": "conv 8\nlogit\nlinear 2"}},

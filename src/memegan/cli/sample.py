@@ -30,6 +30,9 @@ def sample(
     truncation: Annotated[
         float, typer.Option(min=0, max=10, help="noise within +- this: safer, more alike; 0: all")
     ] = 0.0,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="class, in the order of the column; any without")
+    ] = None,
     beside: Annotated[
         bool, typer.Option("--nearest", help="show the training picture next to each")
     ] = False,
@@ -44,7 +47,7 @@ def sample(
     """
     loaded = load_model(model)
     name = device_of(device)
-    made = list(samples(loaded, count, seed, name, truncation))
+    made = list(samples(loaded, count, seed, name, truncation, label))
     found = _training_pictures(loaded.run) if beside else None
     if found is not None:
         found = found[nearest(made, found)]

@@ -16,7 +16,7 @@ from memegan.cli.translate import device_of, readable, refused
 from memegan.errors import ParamsError
 from memegan.inference.animate import animate, check_kind
 from memegan.inference.pictures import attribute, encoded, squares
-from memegan.inference.sample import truncated
+from memegan.inference.sample import check_label, truncated
 from memegan.inference.translate import to_pixels
 from memegan.inference.walk import directions, drawn, frames, latent_of, path, swing
 from memegan.training.export import Model, load_model
@@ -73,12 +73,8 @@ def walk(
     loaded = load_model(model)
     name = device_of(device)
     latent = latent_of(loaded, name)
-    if label and label >= latent.classes:
-        raise ParamsError(
-            f"the model has {latent.classes} classes, counted from 0",
-            where="--label",
-            fix="name one of them, or leave it out",
-        )
+    if label:
+        check_label(label, latent.classes)
     if direction and attribute_:
         raise ParamsError(
             "both are ways to move along", where="--direction, --attribute", fix="leave one out"

@@ -21,7 +21,12 @@ _LOOK_PX = 16  # side at which pictures are compared
 
 @torch.no_grad()
 def samples(
-    model: Model, count: int, seed: int, device: str = "cpu", truncation: float = 0.0
+    model: Model,
+    count: int,
+    seed: int,
+    device: str = "cpu",
+    truncation: float = 0.0,
+    label: int | None = None,
 ) -> Iterator[Tensor]:
     """Yield `count` pictures, each (3, S, S) in [-1, 1] on the CPU.
 
@@ -29,9 +34,11 @@ def samples(
 
     Args:
         truncation: see `truncated`; 0: none.
+        label: the class of all of them, from 0 on; None: of any, where the model has classes.
 
     Raises:
-        ParamsError: the model does not make pictures from noise; or truncated, not of codes.
+        ParamsError: the model does not make pictures from noise, has no such class; or, truncated,
+            no codes.
     """
     if model.task != "generate":
         raise ParamsError(
@@ -47,16 +54,33 @@ def samples(
             where="--truncation",
             fix="leave it out, or name a model of a hypergan or a vaegan run",
         )
+    if label is not None:
+        check_label(label, model.run.class_count() or 0)
     side = model.run.crop_px
     for start in range(0, count, AT_ONCE):
         numbers = Numbers(seed, start, device)
+        said = None if label is None else torch.full((AT_ONCE,), label, device=device)
         if truncation and latent is not None:
             codes = truncated(codes_of(latent, seed, start, device), truncation)
-            made = latent.decode(codes, latent.labels(numbers, AT_ONCE))
+            labels = latent.labels(numbers, AT_ONCE) if said is None else said
+            made = latent.decode(codes, labels)
         else:
             held = torch.zeros(AT_ONCE, 3, side, side, device=device)  # always full: the same bits
-            made = model.variant.show(nets, Batch({"a": held}), numbers)["fake"]
+            batch = Batch({"a": held}, {} if said is None else {"a": said})
+            made = model.variant.show(nets, batch, numbers)["fake"]
         yield from made[: count - start].clamp(-1, 1).cpu()
+
+
+def check_label(label: int, classes: int) -> None:
+    """Hold a class to those that a model has.
+
+    Raises:
+        ParamsError: it has no such class.
+    """
+    if label >= classes:
+        has = f"has {classes} classes, counted from 0" if classes else "has no classes"
+        fix = f"name one of 0 to {classes - 1}, or leave it out" if classes else "leave it out"
+        raise ParamsError(f"the model {has}", where=f"--label {label}", fix=fix)
 
 
 def codes_of(latent: Latent, seed: int, start: int, device: str) -> Tensor:

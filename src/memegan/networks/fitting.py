@@ -97,6 +97,7 @@ class Fitting:
         self.frame = frame
         self.nodes: list[Node] = []
         self.names: dict[str, int] = {INPUT: 0, **({LABEL: -1} if frame.classes else {})}
+        self._named_by: dict[str, Place] = {}
 
     @property
     def shape(self) -> Shape:
@@ -136,10 +137,11 @@ class Fitting:
         self._name(layer.name, line)
 
     def _name(self, name: str, line: Line) -> None:
-        if name in self.names:
+        """Remember a line's name; of a line that a block repeats, the latest has it."""
+        if name in self.names and self._named_by.get(name) != line.place:
             line.options["name"].place.fail(f"the name '{name}' is taken")
         if name:
-            self.names[name] = len(self.nodes)
+            self.names[name], self._named_by[name] = len(self.nodes), line.place
 
     def _named(self, name: str, line: Line) -> int:
         if name not in self.names:
