@@ -113,6 +113,7 @@ FIGURES = {  # of docs/benchmarks/learn.json and selected.json: medians over the
     **{"psnr_gain": "gain in dB", "psnr_gain_low": "its lower end", "ssim": "SSIM"},
     **{"psnr_nearest": "nearest known picture", "ssim_nearest": "its SSIM"},
     **{"kid": "KID", "pca_kid": "of a PCA Gaussian", "swd": "SWD", "pca_swd": "its SWD"},
+    **{"nearest_ratio": "nearest learnt face over nearest fresh one"},
     **{"kodak_gain": "dB above bicubic, kodak", "skimage_gain": "skimage"},
     **{"score": "score", "swd own": "SWD to its own kind", "swd kept": "SWD to the kept kind"},
     **{"kid_random3 own": "KID to its own kind", "kid_random3 kept": "KID to the kept kind"},

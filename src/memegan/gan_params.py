@@ -175,7 +175,11 @@ class TrainerParams(Section):
         "ASGD",
         "Rprop",
         "SGD",
-    ] = Field(default="Adam", description="of torch.optim, for both sides")
+    ] = Field(
+        default="Adam",
+        description="of torch.optim, for both sides; all of them but LBFGS (asks for the loss many "
+        "times a step), SparseAdam (of sparse slopes) and Muon (of matrices alone)",
+    )
     options: dict[str, float] = Field(
         default_factory=dict, description="more of the optimizer; `momentum` of SGD may be negative"
     )
