@@ -22,7 +22,6 @@ from memegan.demo.memes import blobface
 from memegan.metrics.kid import random_kid
 from memegan.metrics.references import nearest_ratio, pca_gaussian
 from memegan.metrics.swd import sliced_wasserstein
-from memegan.networks.presets import PRESETS
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGANRun
 
@@ -37,64 +36,19 @@ COMMON: Mapping[str, object] = {
     **{"schedule": {"kind": "linear", "decay_from": 0.5}, "ema_half_life_images": 2000},
     **{"precision": "bfloat16", "memory_format": "channels_last", "max_skipped": 1000},
 }
-OF_EMOJI = yaml.safe_load(recipe("emoji"))["train"]
-RESIZED, RESIZED_SNGAN = (  # as that recipe has it: the presets double by transposed convolutions
-    OF_EMOJI[run]["network"]["generator"] for run in ("dcgan", "sngan")
-)
-# The preset's discriminator without its blocks at full size, which cost the most: a step of two px
-# instead, with an activation, or it would be linear at first, as blocks begin without their branch.
-HALVED_R3GAN = PRESETS["r3gan"].discriminator.replace(
-    "conv $width kernel=1 bias=no\nresizable_stack down width=$width",
-    "conv 2*$width kernel=4 stride=2 activation=lrelu\nresizable_stack down width=2*$width",
-)
-WIDTHS = {"generator_width": 16, "discriminator_width": 16}
-R1 = {"r1_gamma": 1.0, "r1_every": 4}
+DEMO, VARIANTS = (yaml.safe_load(recipe(name))["train"] for name in ("demo", "variants"))
+RECIPES: Mapping[str, Mapping[str, object]] = {
+    "dcgan": DEMO["hypergan"],
+    "sngan": VARIANTS["sngan"],
+    "adain": VARIANTS["adain"],
+    "wgan-gp": VARIANTS["wgan_gp"],
+    "r3gan": VARIANTS["r3gan"],
+    "fastgan": VARIANTS["fastgan"],
+}
+HALVED_R3GAN: str = VARIANTS["r3gan"]["network"]["discriminator"]
+SAID = ("batch_size", "network", "loss", "trainer")  # by the recipe; all else is common
 RUNS: Mapping[str, Mapping[str, object]] = {
-    "dcgan": {
-        **{"batch_size": 16, "network": {**WIDTHS, "preset": "dcgan", "generator": RESIZED}},
-        **{"loss": R1, "trainer": {"learning_rate": 5e-4}},
-    },
-    "sngan": {
-        "network": {**WIDTHS, "preset": "sngan", "generator": RESIZED_SNGAN},
-        **{"loss": R1, "trainer": {"learning_rate": 1e-3, "beta1": 0.5}},
-    },
-    "adain": {  # with R3GAN's loss
-        **{"batch_size": 16, "network": {**WIDTHS, "preset": "adain"}},
-        "loss": {
-            **{"name": "standard", "relativistic": "paired", "r1_gamma": 0.5, "r2_gamma": 0.5},
-            **{"r1_every": 4, "burn_in_images": 8000, "burn_in_factor": 15},
-        },
-        "trainer": {"learning_rate": 2e-3, "beta2": 0.99},
-    },
-    "wgan-gp": {
-        "network": {**WIDTHS, "preset": "wgan-gp", "generator": RESIZED},
-        "trainer": {"learning_rate": 1e-3, "discriminator_steps": 1},
-    },
-    "r3gan": {
-        "batch_size": 16,
-        "network": {
-            **{"preset": "r3gan", "discriminator": HALVED_R3GAN},
-            **{"generator_width": 8, "discriminator_width": 8},
-        },
-        "loss": {
-            **{"relativistic": "all_pairs", "r1_gamma": 1.5, "r2_gamma": 1.5, "r1_every": 4},
-            **{"burn_in_images": 8000, "burn_in_factor": 15},
-        },
-        "trainer": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 3e-3},
-    },
-    "fastgan": {
-        "batch_size": 16,
-        "network": {
-            **{"preset": "fastgan", "spectral_norm": False},
-            **{"generator_width": 8, "discriminator_width": 8},
-        },
-        "loss": {
-            **{"name": "standard", "relativistic": "paired", "r1_gamma": 0.3, "r2_gamma": 0.3},
-            **{"r1_every": 4, "burn_in_images": 8000, "burn_in_factor": 20},
-            "reconstruction": 0.05,
-        },
-        "trainer": {"learning_rate": 1.5e-3, "beta1": 0.0, "beta2": 0.99},
-    },
+    preset: {name: run[name] for name in SAID if name in run} for preset, run in RECIPES.items()
 }
 _OF_ALL: Mapping[str, Case] = {
     f"faces, {preset}": {"learns": "faces", "cpu_s": CPU_S, "run": {**COMMON, **said}}
