@@ -54,14 +54,17 @@ _OF_ALL: Mapping[str, Case] = {
     f"faces, {preset}": {"learns": "faces", "cpu_s": CPU_S, "run": {**COMMON, **said}}
     for preset, said in RUNS.items()
 }
-_OF_FEW: Case = {
-    **{"learns": "faces", "cpu_s": CPU_S, "images": FEW},
-    "run": {
-        **{**COMMON, **RUNS["dcgan"], "augment": "auto"},
-        **{"grid_every_images": 4000, "checkpoint_every_images": 4000},
-    },
+_OF_FEW: Mapping[str, Case] = {
+    f"{FEW} faces, {preset}": {
+        **{"learns": "faces", "cpu_s": CPU_S, "images": FEW},
+        "run": {
+            **{**COMMON, **RUNS[preset], "augment": "auto"},
+            **{"grid_every_images": 4000, "checkpoint_every_images": 4000},
+        },
+    }
+    for preset in ("dcgan", "adain")
 }
-CASES: Mapping[str, Case] = {**_OF_ALL, f"faces, {FEW} of them": _OF_FEW}
+CASES: Mapping[str, Case] = {**_OF_ALL, **_OF_FEW}
 
 
 def sample(case: Case, seed: int) -> Sample:
