@@ -9,6 +9,7 @@ from torch.nn import functional
 from memegan.rng import derived_rng
 
 _PATCH, _PATCHES, _DIRECTIONS = 7, 64, 64
+_AT_ONCE = 64  # resamples: what is added up stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,15 @@ def _area(p: Tensor, q: Tensor, of_p: Tensor | None, of_q: Tensor | None) -> Ten
     per, directions = p.shape[1], p.shape[2]
     of_p = torch.ones(1, len(p)) if of_p is None else of_p
     of_q = torch.ones(1, len(q)) if of_q is None else of_q
-    weights = torch.cat([of_p / len(p), -of_q / len(q)], 1).repeat_interleave(per, 1) / per
+    weights = torch.cat([of_p / len(p), -of_q / len(q)], 1) / per
+    few = [some.T.contiguous() for some in weights.split(_AT_ONCE)]  # an image's, side by side
     values = torch.cat([p.flatten(0, 1), q.flatten(0, 1)])
     found = torch.empty(len(weights), directions)
     for d in range(directions):
         ordered, at = values[:, d].sort()
-        gaps = ordered.diff()
-        for rows in range(0, len(weights), 128):
-            ahead = weights[rows : rows + 128, at].cumsum(1)[:, :-1].abs()
-            found[rows : rows + 128, d] = ahead @ gaps
+        gaps, image = ordered.diff(), at[:-1] // per
+        ahead = (some.index_select(0, image).cumsum_(0).abs_() for some in few)
+        found[:, d] = torch.cat([gaps @ one for one in ahead])
     return found
 
 
