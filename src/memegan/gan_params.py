@@ -204,6 +204,8 @@ class TrainerParams(Section):
 
     @model_validator(mode="after")
     def _makes(self) -> "TrainerParams":
+        if not self.options:
+            return self  # torch takes seconds to make its first optimizer
         try:
             self.make([nn.Linear(2, 2, device="meta")], self.learning_rate)
         except (TypeError, ValueError) as error:

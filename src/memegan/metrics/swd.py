@@ -78,7 +78,9 @@ def _area(p: Tensor, q: Tensor, of_p: Tensor | None, of_q: Tensor | None) -> Ten
     of_p = torch.ones(1, len(p)) if of_p is None else of_p
     of_q = torch.ones(1, len(q)) if of_q is None else of_q
     weights = torch.cat([of_p / len(p), -of_q / len(q)], 1) / per
-    few = [some.T.contiguous() for some in weights.split(_AT_ONCE)]  # an image's, side by side
+    few = [
+        some.T.contiguous() for some in torch.split(weights, _AT_ONCE)
+    ]  # an image's, side by side
     values = torch.cat([p.flatten(0, 1), q.flatten(0, 1)])
     found = torch.empty(len(weights), directions)
     for d in range(directions):
