@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-_GUTTER_PX = 80
+_GUTTER_PX = 80  # more where a name is longer
 _ORDER = ("a", "fake_b", "cycle_a", "identity_b", "b", "fake_a", "cycle_b", "identity_a", "fake")
 
 
@@ -36,8 +36,10 @@ def labelled(rows: Mapping[str, Tensor]) -> Tensor:
     """Lay rows out as `picture` does, with the name of each row on its left."""
     whole = picture(rows)
     sides = [row.shape[2] for row in rows.values()]
-    gutter = Image.new("L", (_GUTTER_PX, whole.shape[1]), 255)
-    draw, font, top = ImageDraw.Draw(gutter), ImageFont.load_default_imagefont(), 0
+    font, top = ImageFont.load_default_imagefont(), 0
+    wide = max(_GUTTER_PX, *(8 + round(font.getlength(name)) for name in rows))
+    gutter = Image.new("L", (wide, whole.shape[1]), 255)
+    draw = ImageDraw.Draw(gutter)
     for name, side in zip(rows, sides, strict=True):
         draw.text((4, top + (side - 11) // 2), name, 0, font)
         top += side
