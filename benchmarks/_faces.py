@@ -54,15 +54,20 @@ _OF_ALL: Mapping[str, Case] = {
     f"faces, {preset}": {"learns": "faces", "cpu_s": CPU_S, "run": {**COMMON, **said}}
     for preset, said in RUNS.items()
 }
+FEW_RUNS: Mapping[str, Mapping[str, object]] = {
+    "dcgan": RUNS["dcgan"],
+    "dcgan, moved alone": {**RUNS["dcgan"], "diffaugment": ["translation"]},
+    "adain": RUNS["adain"],
+}
 _OF_FEW: Mapping[str, Case] = {
-    f"{FEW} faces, {preset}": {
+    f"{FEW} faces, {name}": {
         **{"learns": "faces", "cpu_s": CPU_S, "images": FEW},
         "run": {
-            **{**COMMON, **RUNS[preset], "augment": "auto"},
+            **{**COMMON, **said, "augment": "auto"},
             **{"grid_every_images": 4000, "checkpoint_every_images": 4000},
         },
     }
-    for preset in ("dcgan", "adain")
+    for name, said in FEW_RUNS.items()
 }
 CASES: Mapping[str, Case] = {**_OF_ALL, **_OF_FEW}
 

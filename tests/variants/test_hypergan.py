@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from memegan.adversarial import NAMES
+from memegan.augmenting import adaptive_augment, diff_augment
 from memegan.dataset import Batch
 from memegan.errors import DataError, Stopped
 from memegan.gan_params import TrainerParams
 from memegan.losses import ADVERSARIAL
 from memegan.networks.presets import PRESETS
-from memegan.regularisers import adaptive_augment, diff_augment
 from memegan.rng import Numbers
 from memegan.variants.hypergan import VARIANT, HyperGAN, HyperGANRun
 

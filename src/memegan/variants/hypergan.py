@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from memegan.adversarial import Judged
+from memegan.augmenting import Change, adapted, adaptive_augment, diff_augment
 from memegan.dataset import Batch
 from memegan.errors import DataError
 from memegan.gan_params import SEEN, LossParams, NetworkParams, TrainerParams
@@ -21,7 +22,7 @@ from memegan.networks.network import Network
 from memegan.networks.presets import PRESETS
 from memegan.optimizing import freeze
 from memegan.penalties import Seen, penalties, wants
-from memegan.regularisers import Change, adapted, adaptive_augment, consistency, diff_augment
+from memegan.regularisers import consistency
 from memegan.rng import Numbers
 from memegan.turns import Images, Losses, Sides, take_turns
 from memegan.variants.base import Latent, Plan, Variant, VariantSpec
