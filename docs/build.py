@@ -546,7 +546,8 @@ def _place(result: Mapping[str, Any]) -> Cells:
     said = {**result, **result.get("about", {})}
     cpu = said["cpu"].replace("(R)", "").replace(" Processor", "")
     threads = "1 thread" if said["threads"] == 1 else f"{said['threads']} threads"
-    return f"{cpu}, {threads}, torch {said['torch']}", said["commit"][:12]
+    commit, *changes = said["commit"].split(" ", 1)
+    return f"{cpu}, {threads}, torch {said['torch']}", " ".join([commit[:12], *changes])
 
 
 def _exit_code(kind: type[errors.MemeganError]) -> str:
