@@ -270,6 +270,15 @@ def test_unpack_leaves_out_rows_without_bytes_and_climbs_nowhere(run: Run) -> No
     assert Path("files/none/up.png").read_bytes() == data
 
 
+def test_unpack_names_a_few_of_many_files(run: Run) -> None:
+    folder("p", **{f"{n:02}__bin": bytes([n]) for n in range(10)})
+    places = "".join(f"p/{n:02}.bin,{n:02}.png,0,1\n" for n in range(10))
+    Path("t.csv").write_text(f"pack,member,offset,bytes\n{places}")
+    _, out, _ = run("unpack", "t.csv", "--out", "files")
+    named = ", ".join(f"{n:02}.png" for n in range(8))
+    assert out.splitlines() == ["10 files, 10 rows", f"in files: {named} and 3 more"]
+
+
 def refused(run: Run, code: int, *words: str) -> str:
     """Run a command that must fail; return its message."""
     before = sorted(path.as_posix() for path in Path().rglob("*"))

@@ -19,7 +19,7 @@ from memegan.params import Section, did_you_mean
 from memegan.tables import column, read_table, write_table
 
 S = TypeVar("S", bound=Section)
-_SHOWN = 8  # values of a column in a message
+_SHOWN = 8  # values of a column, or files, in a message
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,11 @@ def tell(counts: Mapping[str, int], out: Path, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"counts": counts, "out": out.as_posix()}) + "\n")
         return
-    held = ", ".join(sorted(path.name for path in out.iterdir()))
+    names = sorted(path.name for path in out.iterdir())
+    held = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    sys.stdout.write(f"{told}\nin {out.as_posix()}: {held}\n")
+    sys.stdout.write(f"{told}\nin {out.as_posix()}: {held}{more}\n")
 
 
 def write_file(path: Path, data: bytes) -> None:
