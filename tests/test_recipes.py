@@ -1,4 +1,4 @@
-"""Recipes that translate, in their tiny form; `.ci/run` runs those that generate, by the command."""
+"""Recipes that translate, tiny; `.ci/run` runs those that generate, by the command."""
 
 import json
 import math
