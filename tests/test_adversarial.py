@@ -344,6 +344,23 @@ def test_the_gradient_of_a_conjugate_is_right(name: str) -> None:
     assert torch.autograd.gradcheck(lambda v: d.conjugate(d.activation(v)), logit)
 
 
+@pytest.mark.parametrize("name", divergences())
+def test_what_a_fake_costs_is_the_conjugate_of_its_activation(name: str) -> None:
+    d = divergences(weight=0.3)[name]
+    v = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    assert torch.allclose(d.of_fake(v), d.conjugate(d.activation(v)), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["reverse_kl", "js", "js_weighted", "gan", "squared_hellinger"])
+def test_a_fake_that_is_judged_surely_has_a_finite_cost(name: str, dtype: torch.dtype) -> None:
+    v = torch.tensor([-30.0, 30.0], dtype=dtype, requires_grad=True)
+    cost = divergences()[name].of_fake(v)
+    (slope,) = torch.autograd.grad(cost.sum(), v)
+    assert bool(torch.isfinite(cost).all() & torch.isfinite(slope).all())
+    assert float(slope[1]) > 0.4  # as sure it is of a fake, as much it learns
+
+
 def test_jeffreys_conjugate_is_finite_far_out() -> None:
     t = torch.tensor([-300.0, -20.0, 0.0, 20.0, 60.0], dtype=torch.float64)
     found = divergences()["jeffrey"].conjugate(t)

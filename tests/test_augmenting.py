@@ -153,10 +153,16 @@ def test_ada_is_differentiable_twice() -> None:
     assert torch.autograd.gradgradcheck(lambda x: ada(x, 0.7) ** 2, images)
 
 
-def test_rounding_of_a_step_does_not_move_pixels() -> None:
+def test_a_step_of_few_bits_does_not_move_pixels() -> None:
+    rounded = noise(16).bfloat16()  # as a generator's pictures are, where real ones are not
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = ada(noise(16), 1.0)
-    assert torch.equal(rounded, ada(noise(16), 1.0))
+        found = ada(rounded, 1.0)
+    assert torch.equal(found, ada(rounded.float(), 1.0))
+
+
+def test_large_pictures_of_few_bits_are_read_inside() -> None:
+    images = torch.rand(48, 3, 192, 192).mul(2).sub(1).bfloat16()
+    assert float(ada(images, 0.3).abs().max()) < 20
 
 
 @pytest.mark.parametrize(("logits", "way"), [([5.0] * 10, 1), ([-5.0] * 10, -1), ([5.0, -5.0], -1)])

@@ -321,6 +321,8 @@ def test_classes_are_numbered_by_name_and_alike_on_every_side_of_the_split(tmp_p
     val = Images.load(choice.rows(rows, "val"), 8, "label", classes=classes)
     assert train.labels["a"].tolist() == [2, 0, 2]
     assert val.labels["a"].tolist() == [1, 2]
+    seen = Choice({"a": "photo"}, where={"split": "train"}, label="label")
+    assert seen.classes(rows) == ["cat", "owl"]  # a class that no training saw is none
 
 
 def test_without_a_label_there_are_no_labels(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def f_gan(d: Divergence) -> Adversarial:
     """Bound a divergence from below; the generator raises T of fakes (Nowozin et al. 2016)."""
 
     def discriminator(j: Judged) -> Tensor:
-        return d.conjugate(d.activation(j.fake)).mean() - d.activation(j.real).mean()
+        return d.of_fake(j.fake).mean() - d.activation(j.real).mean()
 
     return Adversarial(
         discriminator,

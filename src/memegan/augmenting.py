@@ -27,8 +27,8 @@ def diff_augment(
     """Change brightness, saturation and contrast, shift by up to 1/8, cut out, differentiably.
 
     Zhao et al. 2020, section 3 and its policies, for example "color,translation"; the same kind of
-    change for real and fake images, drawn for each image. `cutout` blackens a square of half the
-    side.
+    change for real and fake images, drawn for each image. What comes in at the sides is 0, gray, as
+    is the square of half the side that `cutout` lays on an image.
 
     Args:
         images: (N, 3, H, W) in [-1, 1]; what comes out may lie a little outside.
@@ -57,14 +57,16 @@ def adaptive_augment(images: Tensor, numbers: Draws, name: str, strength: Tensor
     paper enlarges by wavelets before.
 
     Args:
-        images: (N, 3, S, S) in [-1, 1]; what comes out may lie outside.
+        images: (N, 3, S, S) in [-1, 1]; what comes out may lie outside, and has 32 bits at least.
         strength: scalar in [0, 1]; at 0 nothing is changed.
     """
     count, side = len(images), images.shape[-1]
+    if images.dtype != torch.float64:
+        images = images.float()  # places of fewer bits are other pixels, and some lie outside
     chance = numbers.uniform(f"{name}/chance", _WAYS, count)
     even = numbers.uniform(f"{name}/even", 8, count)
     bell = numbers.normal(f"{name}/bell", 7, count)
-    with torch.autocast(images.device.type, enabled=False):  # places and colours are not rounded
+    with torch.autocast(images.device.type, enabled=False):
         limits = strength.float().expand(_WAYS).clone()
         limits[list(_TURNS)] = 1 - (1 - strength.float()).sqrt()  # twice: as often as the others
         does = chance < limits[:, None]
@@ -181,7 +183,7 @@ def _holes(x: Tensor, middle: Tensor) -> Tensor:
 
 
 def _shifted(x: Tensor, share: Tensor) -> Tensor:
-    """Shift each image by up to 1/8 of its side; zeros come in. `share`: (2, N) in [0, 1)."""
+    """Shift each image by up to 1/8 of its side; gray, 0, comes in. `share`: (2, N) in [0, 1)."""
     height, width = x.shape[2:]
     reach = max(1, height // 8)
     moves = (share * (2 * reach + 1)).long().tolist()

@@ -21,6 +21,13 @@ class Divergence:
     activation: Callable[[Tensor], Tensor]
     conjugate: Callable[[Tensor], Tensor]
     undecided: float = 0.0  # the logit of p = q: there T is f'(1)
+    short: Callable[[Tensor], Tensor] | None = (
+        None  # conjugate(activation(logits)) without rounding
+    )
+
+    def of_fake(self, logits: Tensor) -> Tensor:
+        """Return conjugate(activation(logits)), finite where its value is."""
+        return self.short(logits) if self.short else self.conjugate(self.activation(logits))
 
 
 def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence]:
@@ -34,25 +41,36 @@ def divergences(alpha: float = 2.0, weight: float = 0.5) -> dict[str, Divergence
     return {
         "kl": Divergence(lambda u: u * u.log(), _same, lambda t: (t - 1).exp(), undecided=1.0),
         "reverse_kl": Divergence(
-            lambda u: -u.log(), lambda v: -(-v).exp(), lambda t: -1 - (-t).log()
+            lambda u: -u.log(),
+            lambda v: -(-v).exp(),
+            lambda t: -1 - (-t).log(),
+            short=lambda v: v - 1,
         ),
         "js": Divergence(
             lambda u: u * u.log() - (u + 1) * ((u + 1) / 2).log(),
             lambda v: log2 - functional.softplus(-v),
             lambda t: -(2 - t.exp()).log(),
+            short=lambda v: functional.softplus(v) - log2,
         ),
         "js_weighted": _weighted(weight),
         "gan": Divergence(
             lambda u: u * u.log() - (u + 1) * (u + 1).log(),
             lambda v: -functional.softplus(-v),
             lambda t: -(-torch.expm1(t)).log(),
+            short=functional.softplus,
         ),
         "pearson": Divergence(lambda u: (u - 1) ** 2, _same, lambda t: t * t / 4 + t),
         "neyman": Divergence(
-            lambda u: (1 - u) ** 2 / u, lambda v: 1 - (-v).exp(), lambda t: 2 - 2 * (1 - t).sqrt()
+            lambda u: (1 - u) ** 2 / u,
+            lambda v: 1 - (-v).exp(),
+            lambda t: 2 - 2 * (1 - t).sqrt(),
+            short=lambda v: 2 - 2 * (-v / 2).exp(),
         ),
         "squared_hellinger": Divergence(
-            lambda u: (u.sqrt() - 1) ** 2, lambda v: 1 - (-v).exp(), lambda t: t / (1 - t)
+            lambda u: (u.sqrt() - 1) ** 2,
+            lambda v: 1 - (-v).exp(),
+            lambda t: t / (1 - t),
+            short=torch.expm1,
         ),
         "jeffrey": Divergence(lambda u: (u - 1) * u.log(), _same, _jeffrey),
         "alpha": _alpha(alpha),
@@ -68,11 +86,15 @@ def _weighted(p: float) -> Divergence:
     def conjugate(t: Tensor) -> Tensor:
         return (1 - p) * (math.log(1 - p) - (1 - p * (t / p).exp()).log())
 
+    def short(v: Tensor) -> Tensor:
+        return (1 - p) * (math.log(1 - p) - (-torch.expm1(-functional.softplus(-v) / p)).log())
+
     return Divergence(
         lambda u: p * u * u.log() - (1 - p + p * u) * (1 - p + p * u).log(),
         lambda v: -p * math.log(p) - functional.softplus(-v),
         conjugate,
         undecided=-math.log(p**-p - 1),
+        short=short,
     )
 
 

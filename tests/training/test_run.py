@@ -214,6 +214,14 @@ def test_fewer_images_than_the_batch_come_again_and_that_is_told(
     assert Path("models/hypergan/model.json").exists()
 
 
+def test_few_images_choose_what_a_run_leaves_to_them(project: Path) -> None:
+    said = yaml.safe_load(Path("params.yaml").read_text())
+    said["train"]["hypergan"] |= {"augment": "auto", "on_collapse": "auto"}
+    Path("params.yaml").write_text(yaml.safe_dump(said))
+    _, run = chosen_run("hypergan")
+    assert (run.augment, run.on_collapse) == ("diffaugment", "recover")
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "I;16"])
 def test_pictures_of_other_kinds_become_rgb_on_white(mode: str) -> None:
     """The data half decodes by `rgb`: gray is as bright in all channels, what is clear is white."""

@@ -31,7 +31,8 @@ def sample(
         float, typer.Option(min=0, max=10, help="noise within +- this: safer, more alike; 0: all")
     ] = 0.0,
     label: Annotated[
-        int | None, typer.Option(min=0, help="class, in the order of the column; any without")
+        int | None,
+        typer.Option(min=0, help="class, from 0: the column's values, as text, in order"),
     ] = None,
     beside: Annotated[
         bool, typer.Option("--nearest", help="show the training picture next to each")
